@@ -1,0 +1,1 @@
+"""The wire, pure: names, questions, the record walk, answers, EDNS and EDE, registries."""

@@ -1,0 +1,1 @@
+"""What is in force: numbered manifests, content-hashed files, one pointer, and the way to move it."""

@@ -1,0 +1,70 @@
+"""What the admin process and a DNS worker say to each other.
+
+Each pair shares one SOCK_SEQPACKET socket that the supervisor made and keeps open: a message is
+never cut in two, not even by `kill -9`, and a restarted process finds the same socket again. There
+is no end-of-file when the other side dies, so every wait has a time limit.
+
+    worker -> admin  Hello      at start, and as the answer to Ping: pid and generation in force
+    admin  -> worker Prepare    map the files of generation n, keep answering from the old one
+    worker -> admin  Prepared   ready, or the reason why not
+    admin  -> worker Commit     the pointer has moved to n: serve it from the next packet on
+    worker -> admin  Committed  from now on no answer of an older generation leaves this worker
+    admin  -> worker Ping       are you alive, and what do you serve?
+    worker -> admin  Stats      counters since start, once a second
+
+A stale message (from before a restart) does no harm: each names its generation, and repeats are
+idempotent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+MAX_MESSAGE: Final = 65_536
+"""Octets of the largest message that either side reads."""
+
+
+class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
+    generation: int
+
+
+class Commit(msgspec.Struct, frozen=True, tag="commit"):
+    generation: int
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    number: int = 0
+
+
+class Hello(msgspec.Struct, frozen=True, tag="hello"):
+    """`generation` is 0 while no valid generation could be loaded; `trouble` then says why."""
+
+    worker: int
+    pid: int
+    generation: int
+    ping: int = 0
+    trouble: str = ""
+
+
+class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
+    generation: int
+    trouble: str = ""
+
+
+class Committed(msgspec.Struct, frozen=True, tag="committed"):
+    generation: int
+    trouble: str = ""
+
+
+class Stats(msgspec.Struct, frozen=True, tag="stats"):
+    counters: dict[str, int]
+
+
+ToWorker = Prepare | Commit | Ping
+ToAdmin = Hello | Prepared | Committed | Stats
+
+encode = msgspec.msgpack.Encoder().encode
+decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode
+decode_for_admin = msgspec.msgpack.Decoder(ToAdmin).decode

@@ -1,0 +1,1 @@
+"""Who, when, what -> decision. Pure: values and time in, a decision out."""

@@ -1,0 +1,1 @@
+"""What happened: counters today, the query log and its rollups later."""

@@ -1,0 +1,1 @@
+"""The DNS process: datapath, listeners, pipeline, answer cache, upstreams."""
