@@ -2,17 +2,22 @@
 
 What is blocked is never said here; it lives in generations and changes through the admin API. A
 key can be overridden from the environment as BELISHA_<SECTION>_<KEY> (`BELISHA_DNS_LISTEN`),
-lists separated by commas; `BELISHA_UPSTREAM` holds upstream URLs.
+lists separated by commas; `BELISHA_UPSTREAM` holds upstream URLs. Whatever is wrong is told with
+the place that has to be corrected, the file or the variable, and the key.
+
+`belisha.example.toml` in the root of the repository shows every key with the default that stands
+here; a test keeps the two equal.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -67,7 +72,11 @@ class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file. `user` is the account to change to once the sockets are open ("" = stay)."""
+    """The whole file.
+
+    `data_dir` holds generations and tokens; `lists_dir` what the first start imports ("" = what
+    ships with Belisha); `user` is the account to change to once the sockets are open ("" = stay).
+    """
 
     data_dir: str = "var"
     lists_dir: str = ""
@@ -78,12 +87,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def networks(self) -> tuple[Network, ...]:
         """The networks that are served, `private` spelt out."""
-        found: list[Network] = []
-        for text in self.dns.allow:
-            found.extend(
-                PRIVATE_NETWORKS if text == "private" else (ipaddress.ip_network(text, strict=False),)
-            )
-        return tuple(found)
+        return tuple(network for text in self.dns.allow for network in parse_network(text))
 
 
 class Endpoint(msgspec.Struct, frozen=True):
@@ -112,125 +116,198 @@ class UpstreamAddress(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.endpoint}"
 
 
+_WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
+
+
 def parse_endpoint(text: str, default_port: int | None = None) -> Endpoint:
-    """`127.0.0.1:53`, `[::1]:53` → Endpoint. Raises SettingsError for anything else."""
-    host, colon, port = text.rpartition(":")
-    bare = not colon or text.endswith("]") or (text.count(":") > 1 and "[" not in text)
-    if default_port is not None and bare:
-        host, port = text, str(default_port)
+    """`127.0.0.1:53`, `[::1]:53` → Endpoint; an address alone too when there is a default port.
+
+    Raises SettingsError for anything else. An IPv6 address with a port stands in brackets (RFC 3986
+    3.2.2), because nobody can tell what `::1:53` means.
+    """
+    found = _WITH_PORT.fullmatch(text)
+    if found:
+        host, port = found["six"] or found["four"], int(found["port"])
+    elif default_port is not None:
+        host, port = text.removeprefix("[").removesuffix("]"), default_port
+    else:
+        host, port = "", 0
     try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-        number = int(port)
+        address = ipaddress.ip_address(host)
     except ValueError:
         raise SettingsError(f"`{text}` is not ADDRESS:PORT (an IPv6 address stands in brackets)") from None
-    if not 0 <= number <= 65_535:
+    if port > 65_535:
         raise SettingsError(f"`{text}`: a port is between 0 and 65535")
-    return Endpoint(str(address), number, address.version)
+    return Endpoint(str(address), port, address.version)
 
 
-_PORTS = {"udp": 53, "tcp": 53}
-_LATER = ("tls", "https", "quic")
+def parse_network(text: str) -> tuple[Network, ...]:
+    """One word of `dns.allow` → the networks it stands for. Raises SettingsError.
+
+    Host bits are ignored (`192.168.1.7/24` is its network), as people copy them from `ip addr`.
+    """
+    if text == "private":
+        return PRIVATE_NETWORKS
+    try:
+        return (ipaddress.ip_network(text, strict=False),)
+    except ValueError:
+        raise SettingsError(f"`{text}` is neither `private` nor a prefix such as 10.0.0.0/8") from None
+
+
+_PORTS: Final = {"udp": 53, "tcp": 53}
+_LATER: Final = ("tls", "https", "quic")
 
 
 def parse_upstream(url: str) -> UpstreamAddress:
     """`udp://192.0.2.53:53` → UpstreamAddress. Raises SettingsError with what would be right."""
-    parts = urlsplit(url)
+    shape = "udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]"
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that do not close
+        raise SettingsError(f"`{url}` is not {shape}") from None
     if parts.scheme in _LATER:
-        raise SettingsError(
-            f"upstream `{url}`: {parts.scheme}:// is not in this version; use udp:// or tcp://"
-        )
-    if parts.scheme not in _PORTS or parts.path or parts.query or parts.username:
-        raise SettingsError(f"upstream `{url}` is not udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]")
-    return UpstreamAddress(parts.scheme, parse_endpoint(parts.netloc, _PORTS[parts.scheme]))
+        raise SettingsError(f"`{url}`: {parts.scheme}:// is not in this version; use {shape}")
+    if parts.scheme not in _PORTS or parts.path or parts.query or parts.fragment:
+        raise SettingsError(f"`{url}` is not {shape}")
+    endpoint = parse_endpoint(parts.netloc, _PORTS[parts.scheme])
+    if endpoint.port == 0 or endpoint.wildcard:
+        raise SettingsError(f"`{url}` names no server; write {shape}")
+    return UpstreamAddress(parts.scheme, endpoint)
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the file (None = defaults alone), lay the environment over it, check everything.
 
-    A relative `data_dir` or `lists_dir` is taken from the folder of the file. Raises SettingsError
-    naming file and key.
+    A relative `data_dir` or `lists_dir` is taken from the folder of the file, or from the working
+    folder without one. Raises SettingsError naming the file or the variable, and the key.
     """
-    where = str(path) if path else "the environment"
-    try:
-        document = tomllib.loads(path.read_text("utf-8")) if path else {}
-    except OSError as error:
-        raise SettingsError(f"{where} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{where} is not TOML: {error}") from error
-    _overlay(document, environment)
+    source = _Source(str(path) if path else "the defaults")
+    document = _read(path) if path else {}
+    source.overlay(document, environment)
     try:
         settings = msgspec.convert(document, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{where}: {error}") from error
+        raise source.error(*_explain(str(error))) from error
     folder = path.absolute().parent if path else Path.cwd()
     settings = msgspec.structs.replace(
         settings,
         data_dir=str(folder / settings.data_dir),
         lists_dir=str(folder / settings.lists_dir) if settings.lists_dir else "",
     )
-    _check(settings, where)
+    _check(settings, source)
     return settings
 
 
-_OVERRIDES: dict[str, tuple[str | None, str, type]] = {
-    "BELISHA_DATA_DIR": (None, "data_dir", str),
-    "BELISHA_LISTS_DIR": (None, "lists_dir", str),
-    "BELISHA_USER": (None, "user", str),
-    "BELISHA_DNS_LISTEN": ("dns", "listen", list),
-    "BELISHA_DNS_WORKERS": ("dns", "workers", int),
-    "BELISHA_DNS_DATAPATH": ("dns", "datapath", str),
-    "BELISHA_DNS_ALLOW": ("dns", "allow", list),
-    "BELISHA_DNS_CACHE_MB": ("dns", "cache_mb", int),
-    "BELISHA_ADMIN_LISTEN": ("admin", "listen", str),
-    "BELISHA_ADMIN_BODY_MB": ("admin", "body_mb", int),
-    "BELISHA_ADMIN_LIST_MB": ("admin", "list_mb", int),
-    "BELISHA_ADMIN_BODY_SECONDS": ("admin", "body_seconds", int),
-    "BELISHA_ADMIN_REQUIRE_REASON": ("admin", "require_reason", bool),
-    "BELISHA_ADMIN_KEEP_GENERATIONS": ("admin", "keep_generations", int),
-}
+def _read(path: Path) -> dict[str, object]:
+    """The TOML document of a file of sane size. Raises SettingsError naming the file."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE + 1)
+        if len(data) > _MAX_FILE:
+            raise SettingsError(f"{path} is larger than {_MAX_FILE} octets: this is no settings file")
+        return tomllib.loads(data.decode("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from error
 
-_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True} | dict.fromkeys(
+
+_MAX_FILE: Final = 1 << 20
+
+_OVERRIDES: Final[dict[str, tuple[str, type]]] = {
+    "BELISHA_DATA_DIR": ("data_dir", str),
+    "BELISHA_LISTS_DIR": ("lists_dir", str),
+    "BELISHA_USER": ("user", str),
+    "BELISHA_UPSTREAM": ("upstream", list),
+    "BELISHA_DNS_LISTEN": ("dns.listen", list),
+    "BELISHA_DNS_WORKERS": ("dns.workers", int),
+    "BELISHA_DNS_DATAPATH": ("dns.datapath", str),
+    "BELISHA_DNS_ALLOW": ("dns.allow", list),
+    "BELISHA_DNS_CACHE_MB": ("dns.cache_mb", int),
+    "BELISHA_ADMIN_LISTEN": ("admin.listen", str),
+    "BELISHA_ADMIN_BODY_MB": ("admin.body_mb", int),
+    "BELISHA_ADMIN_LIST_MB": ("admin.list_mb", int),
+    "BELISHA_ADMIN_BODY_SECONDS": ("admin.body_seconds", int),
+    "BELISHA_ADMIN_REQUIRE_REASON": ("admin.require_reason", bool),
+    "BELISHA_ADMIN_KEEP_GENERATIONS": ("admin.keep_generations", int),
+}
+"""Variable -> the key it overrides, and how its text is read."""
+
+_BOOLEANS: Final = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
     ("0", "false", "no", "off"), False
 )
 
 
-def _overlay(document: dict[str, object], environment: Mapping[str, str]) -> None:
-    """Put what the environment says into the document, in place."""
-    for variable, (section, key, kind) in _OVERRIDES.items():
-        text = environment.get(variable)
-        if text is None:
-            continue
-        target = document if section is None else document.setdefault(section, {})
-        if isinstance(target, dict):
-            target[key] = _value(variable, text, kind)
-    if (urls := environment.get("BELISHA_UPSTREAM")) is not None:
-        document["upstream"] = [{"url": url.strip()} for url in urls.split(",") if url.strip()]
+class _Source:
+    """Where each key came from: the file, or the variable that overrides it."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._variables: dict[str, str] = {}
+
+    def overlay(self, document: dict[str, object], environment: Mapping[str, str]) -> None:
+        """Put what the environment says into the document, in place. Raises SettingsError."""
+        for variable, (dotted, kind) in _OVERRIDES.items():
+            text = environment.get(variable)
+            if text is None:
+                continue
+            section, _, key = dotted.rpartition(".")
+            target = document.setdefault(section, {}) if section else document
+            if not isinstance(target, dict):
+                continue  # `dns = 5`: the conversion tells it better
+            value = _value(variable, text, kind)
+            target[key] = [{"url": url} for url in value] if dotted == "upstream" else value
+            self._variables[dotted] = variable
+
+    def error(self, key: str, text: str) -> SettingsError:
+        """The error for a key (`dns.listen`, `upstream[1].url`), naming who has to correct it."""
+        for dotted, variable in self._variables.items():
+            if key == dotted or key.startswith((f"{dotted}[", f"{dotted}.")):
+                return SettingsError(f"{variable} ({key}): {text}")
+        return SettingsError(f"{self._where}: {key}: {text}" if key else f"{self._where}: {text}")
 
 
-def _value(variable: str, text: str, kind: type) -> object:
+def _value(variable: str, text: str, kind: type) -> Any:
+    """The text of a variable as its key wants it. Raises SettingsError naming the variable."""
     if kind is list:
         return [part.strip() for part in text.split(",") if part.strip()]
     if kind is bool and text.lower() in _BOOLEANS:
         return _BOOLEANS[text.lower()]
-    if kind is int and text.strip().lstrip("-").isdigit():
+    if kind is int and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
         return int(text)
     if kind is str:
         return text
     raise SettingsError(f"{variable}: `{text}` is not {'a whole number' if kind is int else 'true or false'}")
 
 
-def _check(settings: Settings, where: str) -> None:
+def _explain(text: str) -> tuple[str, str]:
+    """msgspec's "Expected `int`, got `str` - at `$.dns.workers`" → ("dns.workers", "expected ...")."""
+    message, _, path = text.partition(" - at ")
+    key = path.strip("`").removeprefix("$").removeprefix(".")
+    unknown = re.fullmatch(r"Object contains unknown field `(.*)`", message)
+    if unknown:
+        return ".".join(part for part in (key, unknown[1]) if part), "there is no such key"
+    return key, message[:1].lower() + message[1:]
+
+
+def _check(settings: Settings, source: _Source) -> None:
     """What types cannot say. Raises SettingsError."""
-    if not settings.dns.listen:
-        raise SettingsError(f"{where}: dns.listen names no address")
-    if not settings.upstream:
-        raise SettingsError(f"{where}: at least one [[upstream]] is needed")
-    for text in (*settings.dns.listen, settings.admin.listen):
-        parse_endpoint(text)
-    for upstream in settings.upstream:
-        parse_upstream(upstream.url)
-    try:
-        settings.networks()
-    except ValueError as error:
-        advice = "write `private` or prefixes such as 10.0.0.0/8"
-        raise SettingsError(f"{where}: dns.allow: {error}; {advice}") from None
+    for key, values in (("dns.listen", settings.dns.listen), ("upstream", settings.upstream)):
+        if not values:
+            raise source.error(key, "at least one is needed")
+    readings: list[tuple[str, str, Callable[[str], object]]] = [
+        *((f"dns.listen[{i}]", text, parse_endpoint) for i, text in enumerate(settings.dns.listen)),
+        *((f"dns.allow[{i}]", text, parse_network) for i, text in enumerate(settings.dns.allow)),
+        *((f"upstream[{i}].url", item.url, parse_upstream) for i, item in enumerate(settings.upstream)),
+        ("admin.listen", settings.admin.listen, parse_endpoint),
+    ]
+    seen: set[tuple[str, object]] = set()
+    for key, text, read in readings:
+        try:
+            value = read(text)
+        except SettingsError as error:
+            raise source.error(key, str(error)) from None
+        # Port 0 asks for any free port, so two of them are not the same place.
+        if (key.partition("[")[0], value) in seen and not text.endswith(":0"):
+            raise source.error(key, f"`{text}` stands there twice")
+        seen.add((key.partition("[")[0], value))
