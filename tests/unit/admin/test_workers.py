@@ -1,0 +1,345 @@
+"""workers.py against scripted peers on real SEQPACKET pairs: slow, dead, refusing, stale, mad."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import pytest
+
+from resolver.admin.workers import Workers
+from resolver.generation.messages import (
+    MAX_MESSAGE,
+    Commit,
+    Committed,
+    Hello,
+    Ping,
+    Prepare,
+    Prepared,
+    Stats,
+    ToAdmin,
+    ToWorker,
+    decode_for_worker,
+    encode,
+)
+
+LONG = 20.0
+"""Seconds that no test waits for: something answers before."""
+SHORT = 0.15
+"""Seconds given to somebody who will not answer."""
+
+Script = Callable[[ToWorker], list[ToAdmin]]
+
+
+def good(worker: int = 0) -> Script:
+    """A worker as it should be."""
+    serving = 0
+
+    def answer(message: ToWorker) -> list[ToAdmin]:
+        nonlocal serving
+        match message:
+            case Ping(number=number):
+                return [Hello(worker, 100 + worker, serving, number)]
+            case Prepare(generation=generation):
+                return [Prepared(generation)]
+            case Commit(generation=generation):
+                serving = generation
+                return [Committed(generation)]
+
+    return answer
+
+
+def dead(message: ToWorker) -> list[ToAdmin]:
+    """A worker that was killed: the socket is open, nobody reads it."""
+    return []
+
+
+class Peer:
+    """The far end of one channel, played by a script."""
+
+    def __init__(self, sock: socket.socket, script: Script) -> None:
+        sock.setblocking(False)
+        self.socket = sock
+        self.script = script
+        self.heard: list[ToWorker] = []
+
+    def start(self) -> None:
+        asyncio.get_running_loop().add_reader(self.socket, self._read)
+
+    def stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.socket)
+
+    def say(self, *messages: ToAdmin) -> None:
+        for message in messages:
+            self.socket.send(encode(message))
+
+    def _read(self) -> None:
+        message = decode_for_worker(self.socket.recv(MAX_MESSAGE))
+        self.heard.append(message)
+        with suppress(BlockingIOError):
+            self.say(*self.script(message))
+
+
+@contextmanager
+def pairs(count: int) -> Iterator[tuple[list[socket.socket], list[socket.socket]]]:
+    made = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(count)]
+    try:
+        yield [near for near, _ in made], [far for _, far in made]
+    finally:
+        for near, far in made:
+            near.close()
+            far.close()
+
+
+@asynccontextmanager
+async def playing(*scripts: Script) -> AsyncIterator[tuple[Workers, list[Peer]]]:
+    with pairs(len(scripts)) as (near, far):
+        workers = Workers(near)
+        peers = [Peer(sock, script) for sock, script in zip(far, scripts, strict=True)]
+        workers.start()
+        for peer in peers:
+            peer.start()
+        try:
+            yield workers, peers
+        finally:
+            for peer in peers:
+                peer.stop()
+            workers.close()
+
+
+async def settle(done: Callable[[], bool]) -> None:
+    """Let the loop run until something has happened."""
+    async with asyncio.timeout(LONG):
+        while not done():
+            await asyncio.sleep(0.001)  # noqa: ASYNC110 - what is waited for has no event of its own
+
+
+async def test_everybody_prepares_and_commits() -> None:
+    async with playing(good(0), good(1)) as (workers, peers):
+        assert await workers.prepare(7, LONG) == {}
+        assert await workers.commit(7, LONG) == []
+        assert [state.generation for state in workers.states()] == [7, 7]
+        assert peers[0].heard == peers[1].heard == [Prepare(7), Commit(7)]
+
+
+async def test_no_workers_have_nothing_against_it() -> None:
+    async with playing() as (workers, _):
+        assert len(workers) == 0
+        assert await workers.prepare(1, LONG) == {}
+        assert await workers.commit(1, LONG) == []
+        assert await workers.ping_all(LONG) == []
+
+
+async def test_a_refusal_ends_the_wait_at_once_and_is_named() -> None:
+    def refusing(message: ToWorker) -> list[ToAdmin]:
+        assert isinstance(message, Prepare)
+        return [Prepared(message.generation, "blob ab12 is missing")]
+
+    async with playing(dead, refusing) as (workers, _):
+        assert await workers.prepare(3, LONG) == {1: "blob ab12 is missing"}
+
+
+async def test_a_dead_worker_is_absent_from_prepare_and_named_by_commit() -> None:
+    async with playing(good(0), dead) as (workers, _):
+        assert await workers.prepare(3, SHORT) == {}
+        assert await workers.commit(3, SHORT) == [1]
+        assert workers.states()[1].seen is None
+        assert workers.states()[1].pid == 0
+
+
+async def test_a_worker_that_cannot_serve_what_was_committed_ends_the_wait() -> None:
+    def failing(message: ToWorker) -> list[ToAdmin]:
+        assert isinstance(message, Commit)
+        return [Committed(message.generation, "out of memory")]
+
+    async with playing(good(0), failing) as (workers, _):
+        assert await workers.commit(3, LONG) == [1]
+        assert workers.states()[1].trouble == "out of memory"
+        assert workers.states()[1].generation == 0
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [
+        Prepared(2),
+        Prepared(2, "no such file"),
+        Committed(2),
+        Committed(2, "no such file"),
+        Committed(3),
+        Stats({"queries": 1}),
+        Hello(0, 100, 2),
+    ],
+)
+async def test_what_is_stale_does_not_prepare(stale: ToAdmin) -> None:
+    def late(message: ToWorker) -> list[ToAdmin]:
+        return [stale, stale] if isinstance(message, Prepare) else []
+
+    async with playing(late) as (workers, peers):
+        peers[0].say(stale)
+        waiting = asyncio.ensure_future(workers.prepare(3, LONG))
+        await settle(lambda: Prepare(3) in peers[0].heard)
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        peers[0].say(Prepared(3), Prepared(3))
+        assert await waiting == {}
+
+
+@pytest.mark.parametrize(
+    "stale",
+    [Prepared(3), Committed(2), Committed(2, "trouble"), Hello(0, 100, 2), Hello(0, 100, 0, 0, "no file")],
+)
+async def test_what_is_stale_does_not_commit(stale: ToAdmin) -> None:
+    async with playing(dead) as (workers, peers):
+        waiting = asyncio.ensure_future(workers.commit(3, LONG))
+        await settle(lambda: Commit(3) in peers[0].heard)
+        peers[0].say(stale)
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        peers[0].say(Committed(3))
+        assert await waiting == []
+
+
+async def test_hello_with_the_generation_is_a_confirmation() -> None:
+    async with playing(dead) as (workers, peers):
+        waiting = asyncio.ensure_future(workers.commit(3, LONG))
+        await settle(lambda: Commit(3) in peers[0].heard)
+        peers[0].say(Hello(0, 501, 3))
+        assert await waiting == []
+
+
+async def test_a_worker_that_started_before_the_pointer_moved_catches_up() -> None:
+    async with playing(good(0)) as (workers, peers):
+        assert await workers.commit(3, LONG) == []
+        peers[0].heard.clear()
+        peers[0].say(Hello(0, 777, 2))
+        await settle(lambda: peers[0].heard == [Commit(3)])
+        await settle(lambda: workers.states()[0].generation == 3)
+        assert workers.states()[0].pid == 777
+
+
+async def test_before_anything_was_committed_a_hello_is_left_alone() -> None:
+    async with playing(good(0)) as (workers, peers):
+        peers[0].say(Hello(0, 777, 2))
+        await settle(lambda: workers.states()[0].generation == 2)
+        assert peers[0].heard == []
+
+
+async def test_a_worker_restarted_while_preparing_is_asked_again() -> None:
+    async with playing(dead) as (workers, peers):
+        waiting = asyncio.ensure_future(workers.prepare(5, LONG))
+        await settle(lambda: Prepare(5) in peers[0].heard)
+        peers[0].script = good(0)
+        peers[0].say(Hello(0, 900, 4))
+        assert await waiting == {}
+        assert peers[0].heard == [Prepare(5), Prepare(5)]
+
+
+async def test_counters_are_those_of_the_process_that_lives() -> None:
+    async with playing(dead) as (workers, peers):
+        peers[0].say(Hello(0, 1, 2), Stats({"queries": 5}), Stats({"queries": 9}))
+        await settle(lambda: workers.states()[0].counters == {"queries": 9})
+        peers[0].say(Hello(0, 2, 2))
+        await settle(lambda: workers.states()[0].pid == 2)
+        assert workers.states()[0].counters == {}
+
+
+async def test_ping_returns_those_that_answer_this_ping() -> None:
+    async with playing(good(0), dead) as (workers, peers):
+        first = await workers.ping_all(SHORT)
+        assert [state.worker for state in first] == [0]
+        last = peers[0].heard[-1]
+        assert isinstance(last, Ping)
+        peers[0].script = dead
+        # Answers to pings of the past and of the future count for nothing.
+        peers[0].say(Hello(0, 100, 1, last.number), Hello(0, 100, 1, 2**62))
+        assert await workers.ping_all(SHORT) == []
+
+
+RUBBISH = {
+    "no octets": b"",
+    "zeros": b"\0" * 40,
+    "not msgpack": b"\xc1\xff",
+    "unknown tag": b"\x81\xa4type\xa5other",
+    "missing field": b"\x81\xa4type\xa5hello",
+    "wrong type": b"\x82\xa4type\xa8prepared\xaageneration\xa1x",
+    "bad text": b"\x83\xa4type\xa8prepared\xaageneration\x03\xa7trouble\xa2\xff\xfe",
+    "deep": b"\x91" * 60_000,
+    "too long": b"\x81" * (MAX_MESSAGE + 1),
+    "chance": os.urandom(200),
+}
+
+
+@pytest.mark.parametrize("data", RUBBISH.values(), ids=RUBBISH.keys())
+async def test_rubbish_is_counted_and_nothing_else(data: bytes) -> None:
+    trouble: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: trouble.append(context))
+    async with playing(good(0)) as (workers, peers):
+        peers[0].socket.send(data)
+        assert await workers.prepare(3, LONG) == {}
+        assert workers.states()[0].rubbish == 1
+    assert trouble == []
+
+
+async def test_a_flood_does_not_keep_the_loop_from_others() -> None:
+    async with playing(good(0), good(1)) as (workers, peers):
+        ended = asyncio.Event()
+
+        async def flood() -> None:
+            while not ended.is_set():
+                with suppress(BlockingIOError):
+                    while True:
+                        peers[0].say(Hello(0, 100, 1, 5, "x" * 3_000))
+                await asyncio.sleep(0)
+
+        flooding = asyncio.ensure_future(flood())
+        assert await workers.prepare(3, SHORT) == {}
+        # The flooding one's own answer may not fit into its full buffer; the other is heard.
+        assert 1 not in await workers.commit(3, 0.5)
+        await settle(lambda: len(workers.states()[0].trouble) == 2_000)
+        ended.set()
+        await flooding
+
+
+async def test_a_worker_that_never_reads_costs_three_messages() -> None:
+    with pairs(1) as (near, far):
+        near[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        workers = Workers(near)
+        workers.start()
+        try:
+            for number in range(1, 300):
+                assert await workers.commit(number, 0) == [0]
+                assert await workers.prepare(number + 1, 0) == {}
+            channel = workers._channels[0]
+            assert set(channel._waiting.values()) == {Commit(299), Prepare(300)}
+            # It wakes up, reads what was sent long ago, and is brought up to date at once.
+            peer = Peer(far[0], good(0))
+            peer.start()
+            await settle(lambda: workers.states()[0].generation == 299)
+            assert peer.heard[-2:] in ([Commit(299), Prepare(300)], [Prepare(300), Commit(299)])
+            assert await workers.prepare(300, LONG) == {}
+            peer.stop()
+        finally:
+            workers.close()
+
+
+async def test_a_closed_far_end_does_not_spin_or_raise() -> None:
+    trouble: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: trouble.append(context))
+    async with playing(good(0)) as (workers, peers):
+        assert await workers.commit(1, LONG) == []
+        peers[0].stop()
+        peers[0].socket.shutdown(socket.SHUT_RDWR)
+        await settle(lambda: not asyncio.get_running_loop().remove_reader(workers._channels[0]._socket))
+        assert await workers.prepare(2, SHORT) == {}
+        assert await workers.commit(2, SHORT) == [0]
+    assert trouble == []
+
+
+async def test_after_close_nothing_is_sent_and_nothing_raises() -> None:
+    async with playing(good(0)) as (workers, peers):
+        workers.close()
+        assert await workers.commit(2, 0) == [0]
+        assert peers[0].heard == []
