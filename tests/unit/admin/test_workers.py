@@ -113,8 +113,8 @@ async def playing(*scripts: Script) -> AsyncIterator[tuple[Workers, list[Peer]]]
 async def settle(done: Callable[[], bool]) -> None:
     """Let the loop run until something has happened."""
     async with asyncio.timeout(LONG):
-        while not done():
-            await asyncio.sleep(0.001)  # noqa: ASYNC110 - what is waited for has no event of its own
+        while not done():  # noqa: ASYNC110 - what is waited for has no event of its own
+            await asyncio.sleep(0.001)
 
 
 async def test_everybody_prepares_and_commits() -> None:
