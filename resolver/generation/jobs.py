@@ -1,0 +1,90 @@
+"""What is asked of the compiler and what it answers: one JSON line each.
+
+Reading a list costs time and memory that grow with the list, and the list comes from outside. So
+it is done in a child process (`resolver.generation.compiler`) that is told one `Job` and says one
+`Outcome`. Both are plain values: whoever starts the child (the admin process for a push, the
+supervisor for the first start) and the child itself share nothing but these two structs and the
+data directory.
+
+An outcome is exactly one of three things, and the field that is set says whose affair it is:
+
+    rules     the list was read; the compiled file stands in the blobs folder (or was only tried)
+    refused   the list's fault: becomes a problem document (422) for whoever pushed it
+    failure   our own fault (a full disk, a damaged file): becomes a 5xx and a log line
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from resolver.generation.manifest import Sha256
+from resolver.rules.diff import Diff
+from resolver.rules.model import Format, Kind, Match
+from resolver.rules.report import Report
+
+MAX_LINE: Final = 64 * 1024 * 1024
+"""Octets of the longest job or outcome line that either side reads."""
+
+
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One list to read and compile.
+
+    With `source` (the path of a plain text, already decompressed) the list is replaced by what
+    the text says; without it the lines of `add` and `remove` are applied to the rules `previous`.
+    With `source`, `previous` is only what the diff is taken against. Both `None` is the empty list.
+
+    `blobs` is the folder of the compiled files. `dry_run` does everything but write there. Limits
+    of 0 mean what `resolver.generation.limits` says; megabytes are 2^20 octets.
+    """
+
+    blobs: str
+    source: str | None = None
+    previous: Sha256 | None = None
+    format: Format = "auto"
+    match: Match = "auto"
+    kind: Kind = "block"
+    add: list[str] = msgspec.field(default_factory=list)
+    remove: list[str] = msgspec.field(default_factory=list)
+    dry_run: bool = False
+    memory_mb: int = 0
+    cpu_seconds: int = 0
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A `ListRefused` on its way between processes; see `resolver.errors` for the fields."""
+
+    code: str
+    title: str
+    detail: str
+    extra: dict[str, object] = msgspec.field(default_factory=dict)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a job.
+
+    `rules` is the digest of the canonical rules and `entries` their number; `octets` the size of
+    the compiled file (on a dry run 0 unless the file stood there already). `diff` is against
+    `previous`, None where there was none to read. `not_found` holds the lines of `remove` that
+    named no rule. Times in seconds of wall clock, `peak_kb` the child's largest resident size.
+    `again` says that the child stays for another job; otherwise it is about to exit.
+    """
+
+    rules: Sha256 | None = None
+    entries: int = 0
+    octets: int = 0
+    report: Report | None = None
+    diff: Diff | None = None
+    parse_seconds: float = 0.0
+    build_seconds: float = 0.0
+    peak_kb: int = 0
+    refused: Refusal | None = None
+    not_found: list[str] = msgspec.field(default_factory=list)
+    failure: str = ""
+    again: bool = False
+
+
+encode = msgspec.json.Encoder().encode
+decode_job = msgspec.json.Decoder(Job).decode
+decode_outcome = msgspec.json.Decoder(Outcome).decode

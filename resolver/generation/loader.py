@@ -1,0 +1,119 @@
+"""From a generation's number to something that can be asked: manifest, mapped lists, ruleset.
+
+Two ways to trust a compiled file, because they cost differently:
+
+    verify=True    the checksum over the whole file (some 10 ms for a million names). Done when a
+                   worker prepares a generation: once for each file and process, while the old
+                   generation goes on serving. A bad file stops the change before it counts.
+    verify=False   the header alone: magic, version, lengths, the digest it was made for. Done at
+                   restart, where a million names must be mapped in milliseconds. The file was
+                   verified when it came in force, rename makes torn files impossible, and the
+                   lengths catch a truncated one; what is left is a disk that changes octets at
+                   rest, which a health check can look for at leisure.
+
+Lists that the generation before already had mapped are taken over as they are (`previous`), so that
+the cost of a swap is that of the lists that changed. Everything here blocks on the disk: an event
+loop calls it in a thread. This module must not know processes, sockets or the clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from resolver.errors import StoreError
+from resolver.generation.blobs import Blobs
+from resolver.generation.manifest import Manifest
+from resolver.generation.store import Store
+from resolver.policy.decide import PolicyList, Ruleset
+from resolver.rules.compiled import CompiledList
+from resolver.rules.model import Kind
+
+_PAGE: Final = 100
+"""How many generations to look through at a time for one that can be loaded."""
+
+
+class LoadedList(NamedTuple):
+    """One enabled list with content: its id, what it is for, its mapped rules and their digest."""
+
+    id: str
+    kind: Kind
+    rules: CompiledList
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A generation in memory. `digest` is the manifest's hash; immutable like all of its parts."""
+
+    number: int
+    digest: str
+    manifest: Manifest
+    lists: tuple[LoadedList, ...]
+    ruleset: Ruleset
+
+
+def load(
+    store: Store, blobs: Blobs, number: int, *, verify: bool, previous: Loaded | None = None
+) -> Loaded:
+    """Read the manifest of a generation (a staged one too) and map its lists.
+
+    Raises UnknownGeneration when the number is not kept, CorruptFile when the manifest or a
+    compiled file is missing or damaged (the text names it), else StoreError.
+    """
+    manifest, digest = store.manifest(number)
+    mapped = {entry.digest: entry.rules for entry in previous.lists} if previous else {}
+    lists = tuple(_lists(blobs, manifest, mapped, verify))
+    ruleset = Ruleset([PolicyList(entry.id, entry.rules) for entry in lists])
+    return Loaded(number, digest, manifest, lists, ruleset)
+
+
+def load_last_good(store: Store, blobs: Blobs) -> tuple[Loaded | None, str]:
+    """The generation in force; if it cannot be loaded, the newest older one that can.
+
+    Never raises for what is on the disk. The sentence is "" when all is well; otherwise it says
+    what is wrong, and which generation serves instead (None: there is none to serve).
+    """
+    try:
+        current = store.current()
+    except StoreError as error:
+        return None, f"{error}; no generation can be loaded"
+    if current is None:
+        return None, "no generation is in force yet"
+    trouble = ""
+    for number in _newest_first(store, current):
+        try:
+            loaded = load(store, blobs, number, verify=False)
+        except StoreError as error:
+            trouble = trouble or str(error)
+            continue
+        return loaded, trouble and f"{trouble}; generation {number} serves instead of {current}"
+    return None, f"{trouble}; no older generation can be loaded either"
+
+
+def _newest_first(store: Store, current: int) -> Iterator[int]:
+    """The number in force, then the older ones that are kept, as far as the store can be read."""
+    yield current
+    before = current
+    with contextlib.suppress(StoreError):
+        while page := store.generations(_PAGE, before):
+            yield from (found.number for found in page if found.kept)
+            before = page[-1].number
+
+
+def _lists(
+    blobs: Blobs, manifest: Manifest, mapped: Mapping[str, CompiledList], verify: bool
+) -> Iterator[LoadedList]:
+    """The lists that take part in answers, in the manifest's order."""
+    for list_id, entry in manifest.lists.items():
+        if not entry.description.enabled or entry.rules is None:
+            continue
+        rules = mapped.get(entry.rules) or _map(blobs, entry.rules, verify)
+        yield LoadedList(list_id, entry.description.kind, rules, entry.rules)
+
+
+def _map(blobs: Blobs, digest: str, verify: bool) -> CompiledList:
+    """Map one compiled file. Raises CorruptFile when it was made for other rules than its name says."""
+    return CompiledList(blobs.open(digest), verify=verify)
