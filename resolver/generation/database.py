@@ -81,9 +81,7 @@ def _create_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
 
 
-def _prepare(
-    database: sqlite3.Connection, path: Path, schema: str, version: int, read_only: bool
-) -> None:
+def _prepare(database: sqlite3.Connection, path: Path, schema: str, version: int, read_only: bool) -> None:
     """Settings of the connection, then the schema if there is none yet."""
     database.execute("PRAGMA foreign_keys = ON")
     if read_only:
@@ -103,9 +101,7 @@ def _create_schema(database: sqlite3.Connection, schema: str, version: int) -> N
     """Fill an empty file, in one transaction, whoever of several processes comes first."""
     if _version(database) or database.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
         return
-    script = (
-        f"BEGIN IMMEDIATE;{schema}PRAGMA user_version = {version:d};COMMIT;"
-    )
+    script = f"BEGIN IMMEDIATE;{schema}PRAGMA user_version = {version:d};COMMIT;"
     try:
         database.executescript(script)
     except sqlite3.Error:

@@ -15,6 +15,7 @@ An outcome is exactly one of three things, and the field that is set says whose 
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 import msgspec
@@ -24,8 +25,14 @@ from resolver.rules.diff import Diff
 from resolver.rules.model import Format, Kind, Match
 from resolver.rules.report import Report
 
-MAX_LINE: Final = 64 * 1024 * 1024
-"""Octets of the longest job or outcome line that either side reads."""
+COMMAND: Final = (sys.executable, "-P", "-m", "resolver.generation.compiler")
+"""How the child is started. -P: nothing is ever imported from the working directory."""
+
+MAX_JOB: Final = 64 * 1024 * 1024
+"""Octets of the longest job line; single names to add or remove are what makes it long."""
+
+MAX_OUTCOME: Final = 8 * 1024 * 1024
+"""Octets of the longest outcome line; reports and diffs hold samples, so it never grows with the list."""
 
 
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +74,7 @@ class Outcome(msgspec.Struct, frozen=True):
     `rules` is the digest of the canonical rules and `entries` their number; `octets` the size of
     the compiled file (on a dry run 0 unless the file stood there already). `diff` is against
     `previous`, None where there was none to read. `not_found` holds the lines of `remove` that
-    named no rule. Times in seconds of wall clock, `peak_kb` the child's largest resident size.
+    named no rule (at most the first thousand). Times in seconds of wall clock, `peak_kb` the child's largest resident size.
     `again` says that the child stays for another job; otherwise it is about to exit.
     """
 

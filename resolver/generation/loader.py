@@ -55,9 +55,7 @@ class Loaded:
     ruleset: Ruleset
 
 
-def load(
-    store: Store, blobs: Blobs, number: int, *, verify: bool, previous: Loaded | None = None
-) -> Loaded:
+def load(store: Store, blobs: Blobs, number: int, *, verify: bool, previous: Loaded | None = None) -> Loaded:
     """Read the manifest of a generation (a staged one too) and map its lists.
 
     Raises UnknownGeneration when the number is not kept, CorruptFile when the manifest or a

@@ -1,0 +1,216 @@
+"""The child process that reads and compiles lists: `python -m resolver.generation.compiler`.
+
+It imports everything first and then waits, so that whoever keeps one in reserve pays no start when
+a push arrives. One job line in on standard input, one outcome line out on standard output
+(`resolver.generation.jobs`). A child that stayed small says `again` and waits for the next job; one
+that grew exits, which is how its memory is given back for certain. End-of-file means that the
+parent is gone or has no more work: exit quietly.
+
+Everything a list can do is meant to end in an outcome: what the parsers refuse, memory or processor
+time used up (`resolver.generation.limits`), and what nobody thought of. It runs at low priority and
+first in line for the kernel's out-of-memory killer, because answers must never wait for a list.
+
+This module must not know generations, the store or the network.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from resolver.errors import CorruptFile, ListRefused, StoreError
+from resolver.generation import limits
+from resolver.generation.blobs import Blobs
+from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
+from resolver.rules.compile import compile_rules, rules_digest
+from resolver.rules.compiled import CompiledList
+from resolver.rules.diff import Diff, diff
+from resolver.rules.model import Rules
+from resolver.rules.parse import Parsed, parse_list
+from resolver.rules.patch import patch_rules
+
+_NICENESS: Final = 10
+_OOM_SCORE: Final = "500"
+"""Half-way to "kill me first" (proc(5), oom_score_adj)."""
+
+_STAY_KB: Final = 128 * 1024
+"""A child whose resident size ever was larger makes room for a fresh one."""
+_MAX_JOBS: Final = 1000
+"""A child retires after so many jobs, whatever its size: nothing slow can pile up in it."""
+
+
+def main() -> int:
+    """Serve jobs until end-of-file, or until this process should be replaced. Returns the exit status."""
+    answers = _settle()
+    for _ in range(_MAX_JOBS):
+        line = sys.stdin.buffer.readline(MAX_JOB) if sys.stdin else b""
+        if not line.endswith(b"\n"):  # end-of-file: no job, or half of one
+            return 0
+        outcome = perform(line)
+        try:
+            _write_line(answers, outcome)
+        except OSError:  # nobody reads any more
+            return 0
+        if not outcome.again:
+            return 0
+    return 0
+
+
+def perform(line: bytes) -> Outcome:
+    """Do one job under limits. Never raises; the outcome says whose fault it was."""
+    try:
+        job = decode_job(line)
+        limits.apply(job.memory_mb, job.cpu_seconds)
+        outcome = work(job)
+    except ListRefused as error:
+        outcome = Outcome(refused=Refusal(error.code, error.title, error.detail, error.extra))
+    except MemoryError:
+        outcome = _too_large("more memory than one list may use here")
+    except limits.OutOfTime:
+        outcome = _too_large("more processor time than one list may use here")
+    except (StoreError, msgspec.DecodeError) as error:
+        outcome = Outcome(failure=str(error))
+    except Exception as error:
+        # The edge of this shell: whatever nobody thought of must not cost more than one job.
+        outcome = Outcome(failure=_stumbled(error))
+    limits.lift()
+    peak = limits.peak_kb()
+    spent = outcome.refused is not None and outcome.refused.code == _TOO_LARGE
+    return msgspec.structs.replace(outcome, peak_kb=peak, again=peak <= _STAY_KB and not spent)
+
+
+def work(job: Job) -> Outcome:
+    """Read, compare, compile and store. Raises ListRefused and StoreError, and may run into the limits."""
+    blobs = Blobs(Path(job.blobs))
+    started = time.perf_counter()
+    old = _previous(blobs, job)
+    parsed, not_found = _parse(job, old)
+    digest = rules_digest(parsed.rules)
+    changes = _changes(job, old, parsed.rules, digest)
+    del old  # half of the memory, before the build takes as much again
+    built = time.perf_counter()
+    octets = _store(blobs, digest, parsed.rules, dry_run=job.dry_run)
+    return Outcome(
+        rules=digest,
+        entries=len(parsed.rules),
+        octets=octets,
+        report=parsed.report,
+        diff=changes,
+        parse_seconds=round(built - started, 6),
+        build_seconds=round(time.perf_counter() - built, 6),
+        not_found=not_found,
+    )
+
+
+_TOO_LARGE: Final = "list-too-large"
+
+
+def _too_large(what: str) -> Outcome:
+    """The refusal of a list that ran into a limit."""
+    detail = f"Reading the list took {what}. Split it, or raise the limits; the old list stays in force."
+    return Outcome(refused=Refusal(_TOO_LARGE, "The list is too large", detail))
+
+
+def _stumbled(error: Exception) -> str:
+    """One sentence for a fault of our own, with the place, because no traceback is kept."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return f"the compiler stumbled over {type(error).__name__} ({error}) in {where}; please report it"
+
+
+def _parse(job: Job, old: Rules | None) -> tuple[Parsed, list[str]]:
+    """The rules that the job asks for, and the lines of `remove` that named no rule."""
+    if job.source is None:
+        patched = patch_rules(
+            old or {}, job.add, job.remove, format=job.format, match=job.match, kind=job.kind
+        )
+        return patched, []
+    try:
+        data = Path(job.source).read_bytes()
+    except OSError as error:
+        raise StoreError(f"{job.source} cannot be read: {error.strerror}") from error
+    return parse_list(data, format=job.format, match=job.match, kind=job.kind), []
+
+
+def _previous(blobs: Blobs, job: Job) -> Rules | None:
+    """The rules that stand now, None when there are none.
+
+    A damaged file only costs a replacing push its diff: that push is how it gets repaired. A patch
+    has nothing to start from then. Raises CorruptFile for a patch.
+    """
+    if job.previous is None:
+        return None
+    try:
+        return CompiledList(blobs.open(job.previous), verify=True).rules()
+    except CorruptFile:
+        if job.source is None:
+            raise
+        return None
+
+
+def _changes(job: Job, old: Rules | None, new: Rules, digest: str) -> Diff | None:
+    """What the job changes, None when nothing is known of the rules before."""
+    if old is None and job.previous is not None:
+        return None
+    return diff(old or {}, new)
+
+
+def _store(blobs: Blobs, digest: str, rules: Rules, *, dry_run: bool) -> int:
+    """Make sure the compiled file stands there, whole; its size in octets (0: it does not)."""
+    size = _whole(blobs, digest)
+    if size or dry_run:
+        return size
+    data = compile_rules(rules)
+    blobs.write(digest, data)
+    return len(data)
+
+
+def _whole(blobs: Blobs, digest: str) -> int:
+    """The size of the file if it is there and undamaged, else 0: compiling again repairs it."""
+    try:
+        buffer = blobs.open(digest)
+        CompiledList(buffer, verify=True)
+    except CorruptFile:
+        return 0
+    return len(buffer)
+
+
+def _settle() -> int:
+    """Take a humble place among the processes; returns the descriptor that answers go to.
+
+    Standard output is moved away, so that nothing that prints can get between the lines.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE, "ascii")
+    answers = os.dup(sys.__stdout__.fileno()) if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY)
+    if sys.__stdout__:
+        os.dup2(2, 1)
+    gc.freeze()  # what is imported stays; the collector need not look at it again
+    return answers
+
+
+def _write_line(descriptor: int, outcome: Outcome) -> None:
+    """Send the outcome. Raises OSError when nobody reads any more."""
+    try:
+        data = encode(outcome)
+    except (TypeError, ValueError) as error:
+        data = encode(Outcome(failure=_stumbled(error)))
+    view = memoryview(data + b"\n")
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
