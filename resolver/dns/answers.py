@@ -1,0 +1,104 @@
+"""The messages that we make ourselves: refusals, failures, relays, and the query for an upstream.
+
+A reply is always built the same way: the client's ID, our flags, the client's question in the
+client's own case (RFC 4343 4.1), the records, and an OPT exactly when the client sent one. AD is
+never set here: we validate nothing, and an upstream's word travels an unprotected path (RFC 4035
+4.9.3). RA is always set, AA never: whatever we say, we are a forwarder.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import Final
+
+from resolver.dns import registry
+from resolver.dns.edns import PLAIN_OPT, extended_error, opt
+from resolver.dns.query import NO_EDNS, Query
+from resolver.dns.records import Walk
+
+_HEADER: Final = Struct(">HHHHHH").pack
+_LONG: Final = Struct(">I").pack_into
+
+_KEPT: Final = registry.RD | registry.CD
+"""Bits of the client's header that a reply repeats (RFC 1035 4.1.1; CD: RFC 4035 3.2.2)."""
+
+
+def reply(
+    query: Query, rcode: int, counts: tuple[int, int, int], body: bytes, opt_record: bytes | None = None
+) -> bytes:
+    """A whole reply. `opt_record` replaces the plain OPT that an EDNS client gets."""
+    flags = registry.QR | registry.RA | (query.flags & _KEPT) | rcode
+    answers, authorities, additionals = counts
+    if query.size == NO_EDNS:
+        return _HEADER(query.id, flags, 1, answers, authorities, additionals) + query.question + body
+    tail = PLAIN_OPT[query.dnssec] if opt_record is None else opt_record
+    return _HEADER(query.id, flags, 1, answers, authorities, additionals + 1) + query.question + body + tail
+
+
+def failure(query: Query, rcode: int, code: int, text: str = "") -> bytes:
+    """A reply without records that says why in an extended error (RFC 8914)."""
+    return reply(query, rcode, (0, 0, 0), b"", opt(query.dnssec, extended_error(code, text)))
+
+
+def truncated(query: Query) -> bytes:
+    """The reply when the real one does not fit: TC and nothing else, so that the client asks by TCP.
+
+    RFC 2181 9: partial RRsets are worth nothing, and RFC 5625 4.1 warns of middleboxes that cut.
+    """
+    return reply(query, registry.TC, (0, 0, 0), b"")
+
+
+def minimal_any(query: Query) -> bytes:
+    """RFC 8482 4.2: an ANY query gets one HINFO that names the RFC, so it never amplifies."""
+    body = b"\xc0\x0c\0\x0d\0\x01" + (3600).to_bytes(4, "big") + b"\0\x09\x07RFC8482\0"
+    return reply(query, registry.NOERROR, (1, 0, 0), body)
+
+
+class Relay:
+    """An upstream's answer, kept as the octets that came, ready for any client that asks the same.
+
+    stored     seconds on the caller's clock when it was kept
+    lifetime   seconds that it may be kept
+    targets    where its CNAME records lead: judged again each time it is used
+    octets     what it weighs in a cache that is bounded in octets
+    """
+
+    __slots__ = ("_body", "_counts", "_offsets", "_rcode", "_ttls", "lifetime", "octets", "stored", "targets")
+
+    def __init__(self, walk: Walk, stored: float) -> None:
+        self._rcode = walk.rcode & registry.RCODE_MASK
+        self._counts = walk.counts
+        self._body = walk.body
+        self._offsets = walk.offsets
+        self._ttls = walk.ttls
+        self.lifetime = walk.lifetime
+        self.targets = walk.targets
+        self.stored = stored
+        self.octets = len(walk.body) + 16 * len(walk.offsets) + 400
+
+    @property
+    def rcode(self) -> int:
+        """The response code it carries."""
+        return self._rcode
+
+    def render(self, query: Query, age: int) -> bytes:
+        """The reply for one client, `age` whole seconds after it was stored."""
+        body = self._body
+        if self._offsets:
+            patched = bytearray(body)
+            for offset, ttl in zip(self._offsets, self._ttls, strict=True):
+                _LONG(patched, offset, ttl - age if ttl > age else 0)
+            body = bytes(patched)
+        return reply(query, self._rcode, self._counts, body)
+
+
+def upstream_query(query: Query, number: int, with_edns: bool = True) -> bytes:
+    """The question as we ask it: built anew, so that nothing but the question and DO, CD travel.
+
+    RFC 6891 6.2.5: we ask for 1232 octets. No client subnet is sent (RFC 7871 11.1), and the
+    client's options stay here.
+    """
+    flags = registry.RD | (query.flags & registry.CD)
+    if not with_edns:
+        return _HEADER(number, flags, 1, 0, 0, 0) + query.question
+    return _HEADER(number, flags, 1, 0, 0, 1) + query.question + PLAIN_OPT[query.dnssec]

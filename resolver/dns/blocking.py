@@ -1,0 +1,91 @@
+"""How a blocked name is answered, for every qtype.
+
+A block that only answers A and AAAA leaks: the HTTPS record alone carries addresses (RFC 9460
+7.3). So every type gets an answer here, made once per policy and reused for each query. What varies
+by query is only the header, the question and the OPT.
+
+Negative answers carry an SOA whose owner is the qname itself: a client that caches by RFC 8020 must
+not read our NXDOMAIN for one name as the absence of names above or beside it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from struct import Struct
+from typing import Final, Literal
+
+from resolver.dns import registry
+from resolver.dns.answers import reply
+from resolver.dns.edns import extended_error, opt
+from resolver.dns.query import Query
+
+Mode = Literal["null", "address", "nxdomain", "nodata", "refused"]
+
+_QNAME: Final = b"\xc0\x0c"
+"""A pointer to the question, which always stands at octet 12 (RFC 1035 4.1.4)."""
+
+_FIXED: Final = Struct(">HHIH").pack
+_TIMERS: Final = Struct(">IIIII").pack
+
+_RNAME: Final = b"\x06nobody\x07invalid\0"
+"""Responsible mailbox of an SOA that nobody administers, as RFC 6303 3 writes it."""
+
+_Section = tuple[int, tuple[int, int, int], bytes]
+"""rcode, section counts, records."""
+
+
+def record(rtype: int, ttl: int, rdata: bytes, owner: bytes = _QNAME) -> bytes:
+    """One record of class IN; the owner is the qname unless given."""
+    return owner + _FIXED(rtype, registry.CLASS_IN, ttl, len(rdata)) + rdata
+
+
+def soa(ttl: int, owner: bytes = _QNAME) -> bytes:
+    """The SOA of a negative answer: TTL and MINIMUM are both `ttl` seconds (RFC 2308 5)."""
+    return record(registry.SOA, ttl, owner + _RNAME + _TIMERS(1, 3600, 1200, 604_800, ttl), owner)
+
+
+class BlockAnswers:
+    """The answers of one policy to blocked questions."""
+
+    __slots__ = ("_by_type", "_opt", "_other")
+
+    def __init__(
+        self,
+        mode: Mode,
+        ttl: int,
+        ipv4: Sequence[str] = (),
+        ipv6: Sequence[str] = (),
+        reason: tuple[int, str] = (registry.EDE_BLOCKED, "blocked by the policy of this network"),
+    ) -> None:
+        self._opt: Final = tuple(opt(dnssec, extended_error(*reason)) for dnssec in (False, True))
+        if mode == "null":
+            ipv4, ipv6 = ("0.0.0.0",), ("::",)  # noqa: S104 - an answer, not an address to bind
+        addresses = _addresses(ttl, ipv4, ipv6) if mode in ("null", "address") else {}
+        self._by_type: Final[Mapping[int, _Section]] = addresses
+        self._other: Final = _negative(mode, ttl)
+
+    def build(self, query: Query) -> bytes:
+        """The reply to a blocked question: EDE 15 where the query had an OPT, AD clear."""
+        rcode, counts, body = self._by_type.get(query.qtype, self._other)
+        return reply(query, rcode, counts, body, self._opt[query.dnssec])
+
+
+def _negative(mode: Mode, ttl: int) -> _Section:
+    """The answer to every type that has no address of its own in this mode."""
+    if mode == "refused":
+        return registry.REFUSED, (0, 0, 0), b""
+    rcode = registry.NXDOMAIN if mode == "nxdomain" else registry.NOERROR
+    return rcode, (0, 1, 0), soa(ttl)
+
+
+def _addresses(ttl: int, ipv4: Sequence[str], ipv6: Sequence[str]) -> dict[int, _Section]:
+    """A, AAAA and ANY of a name that points at addresses of ours (ANY stays blocked: RFC 8482 4)."""
+    four = [record(registry.A, ttl, ipaddress.IPv4Address(text).packed) for text in ipv4]
+    six = [record(registry.AAAA, ttl, ipaddress.IPv6Address(text).packed) for text in ipv6]
+    by_type = {registry.A: four, registry.AAAA: six, registry.ANY: four + six}
+    return {
+        rtype: (registry.NOERROR, (len(records), 0, 0), b"".join(records))
+        for rtype, records in by_type.items()
+        if records
+    }

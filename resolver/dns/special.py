@@ -1,0 +1,105 @@
+"""Special-use names: what is answered here and never leaves.
+
+Each row names the zone, what to answer, and the document that says so. A name is looked up by
+walking its labels from the right, so that `x<TAB>localhost` is never taken for localhost; a cheap
+test on the last label lets every ordinary name pass first.
+
+`zone` answers are an empty zone: no data at its apex, NXDOMAIN below, with an SOA (RFC 6303 3).
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from resolver.dns import registry
+from resolver.dns.answers import failure, reply
+from resolver.dns.blocking import record, soa
+from resolver.dns.names import from_text
+from resolver.dns.query import Query
+
+Action = Literal["localhost", "nxdomain", "nodata", "zone", "ipv4only"]
+
+_TTL: Final = 10_800
+"""Seconds (RFC 6303 3: 3 hours)."""
+
+_ZONES: Final[tuple[tuple[str, Action], ...]] = (
+    ("localhost", "localhost"),  # RFC 6761 6.3
+    ("test", "nxdomain"),  # RFC 6761 6.2
+    ("invalid", "nxdomain"),  # RFC 6761 6.4
+    ("local", "nxdomain"),  # RFC 6762 22.1: belongs to multicast DNS
+    ("onion", "nxdomain"),  # RFC 7686 2
+    ("alt", "nxdomain"),  # RFC 9476 2
+    ("resolver.arpa", "nodata"),  # RFC 9462 6.4: nothing to designate yet
+    ("home.arpa", "zone"),  # RFC 8375 4
+    ("ipv4only.arpa", "ipv4only"),  # RFC 8880 7.1
+    ("10.in-addr.arpa", "zone"),  # RFC 6761 6.1, RFC 6303 4
+    *((f"{number}.172.in-addr.arpa", "zone") for number in range(16, 32)),
+    ("168.192.in-addr.arpa", "zone"),
+    ("0.in-addr.arpa", "zone"),
+    ("127.in-addr.arpa", "zone"),
+    ("254.169.in-addr.arpa", "zone"),
+    ("2.0.192.in-addr.arpa", "zone"),
+    ("100.51.198.in-addr.arpa", "zone"),
+    ("113.0.203.in-addr.arpa", "zone"),
+    ("255.255.255.255.in-addr.arpa", "zone"),
+    ("0." * 32 + "ip6.arpa", "zone"),
+    ("1." + "0." * 31 + "ip6.arpa", "zone"),
+    ("d.f.ip6.arpa", "zone"),
+    ("8.e.f.ip6.arpa", "zone"),
+    ("9.e.f.ip6.arpa", "zone"),
+    ("a.e.f.ip6.arpa", "zone"),
+    ("b.e.f.ip6.arpa", "zone"),
+    ("8.b.d.0.1.0.0.2.ip6.arpa", "zone"),
+)
+
+_BY_NAME: Final[dict[bytes, Action]] = {from_text(name): action for name, action in _ZONES}
+
+_LAST_LABELS: Final = tuple({b"\x04arpa\0", *(from_text(name) for name, _ in _ZONES if "." not in name)})
+
+_HOME: Final = from_text("home.arpa")
+
+
+def _zone_of(folded: bytes) -> tuple[int, Action] | None:
+    """Where in the name a special zone begins, and what to do there."""
+    position = 0
+    while folded[position]:
+        action = _BY_NAME.get(folded[position:])
+        if action is not None:
+            return position, action
+        position += folded[position] + 1
+    return None
+
+
+def answer(query: Query) -> bytes | None:
+    """The reply to a question for a special-use name, or None for every other name."""
+    if not query.folded.endswith(_LAST_LABELS):
+        return None
+    found = _zone_of(query.folded)
+    if found is None:
+        return None
+    position, action = found
+    # RFC 8375 4: DS for home.arpa is asked of the real servers, to prove the insecure delegation.
+    if query.folded == _HOME and query.qtype == registry.DS:
+        return None
+    if query.qclass != registry.CLASS_IN:
+        return failure(query, registry.REFUSED, registry.EDE_NOT_SUPPORTED)
+    owner = (0xC000 | 12 + position).to_bytes(2, "big")
+    if action == "localhost":
+        return _addresses(query, owner, (b"\x7f\0\0\x01",), b"\0" * 15 + b"\x01")
+    if action == "ipv4only":
+        return _addresses(query, owner, (b"\xc0\0\0\xaa", b"\xc0\0\0\xab"), None)
+    exists = action == "nodata" or (action == "zone" and position == 0)
+    rcode = registry.NOERROR if exists else registry.NXDOMAIN
+    return reply(query, rcode, (0, 1, 0), soa(_TTL, owner))
+
+
+def _addresses(query: Query, owner: bytes, ipv4: tuple[bytes, ...], ipv6: bytes | None) -> bytes:
+    """A and AAAA of a name that has addresses by decree, no data for every other type."""
+    records: list[bytes] = []
+    if query.qtype in (registry.A, registry.ANY):
+        records += [record(registry.A, _TTL, rdata) for rdata in ipv4]
+    if ipv6 is not None and query.qtype in (registry.AAAA, registry.ANY):
+        records.append(record(registry.AAAA, _TTL, ipv6))
+    if records:
+        return reply(query, registry.NOERROR, (len(records), 0, 0), b"".join(records))
+    return reply(query, registry.NOERROR, (0, 1, 0), soa(_TTL, owner))
