@@ -105,6 +105,11 @@ class Endpoint(msgspec.Struct, frozen=True):
         """Whether this stands for every address of the machine."""
         return ipaddress.ip_address(self.host).is_unspecified
 
+    def reachable(self) -> Endpoint:
+        """Where this machine itself reaches what listens here: loopback for a wildcard address."""
+        host = {4: "127.0.0.1", 6: "::1"}[self.family] if self.wildcard else self.host
+        return Endpoint(host, self.port, self.family)
+
 
 class UpstreamAddress(msgspec.Struct, frozen=True):
     """An upstream URL taken apart."""
@@ -179,8 +184,11 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     """Read the file (None = defaults alone), lay the environment over it, check everything.
 
     A relative `data_dir` or `lists_dir` is taken from the folder of the file, or from the working
-    folder without one. Raises SettingsError naming the file or the variable, and the key.
+    folder without one. In a child of the supervisor, what the supervisor read is taken instead (see
+    `snapshot`). Raises SettingsError naming the file or the variable, and the key.
     """
+    if (kept := environment.get(SNAPSHOT)) is not None:
+        return _from_snapshot(kept)
     source = _Source(str(path) if path else "the defaults")
     document = _read(path) if path else {}
     source.overlay(document, environment)
@@ -198,6 +206,27 @@ def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Sett
     return settings
 
 
+SNAPSHOT: Final = "BELISHA_SETTINGS"
+"""The variable with the settings in force, as JSON."""
+
+
+def snapshot(settings: Settings) -> dict[str, str]:
+    """What to add to the environment of a child, so that its `load` finds these very settings.
+
+    A worker that is started again must serve what the others serve, even when the file was edited
+    meanwhile; and after privileges were dropped, nobody may be able to read the file any more.
+    """
+    return {SNAPSHOT: msgspec.json.encode(settings).decode()}
+
+
+def _from_snapshot(text: str) -> Settings:
+    """The settings that the supervisor handed over. Raises SettingsError."""
+    try:
+        return msgspec.json.decode(text, type=Settings)
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"{SNAPSHOT} cannot be read: {error}") from error
+
+
 def _read(path: Path) -> dict[str, object]:
     """The TOML document of a file of sane size. Raises SettingsError naming the file."""
     try:
@@ -212,7 +241,8 @@ def _read(path: Path) -> dict[str, object]:
         raise SettingsError(f"{path} is not TOML: {error}") from error
 
 
-_MAX_FILE: Final = 1 << 20
+_MAX_FILE: Final = 1 << 16
+"""Octets. Far above any real file, and below what one variable of a child may hold (128 KiB)."""
 
 _OVERRIDES: Final[dict[str, tuple[str, type]]] = {
     "BELISHA_DATA_DIR": ("data_dir", str),
@@ -311,3 +341,13 @@ def _check(settings: Settings, source: _Source) -> None:
         if (key.partition("[")[0], value) in seen and not text.endswith(":0"):
             raise source.error(key, f"`{text}` stands there twice")
         seen.add((key.partition("[")[0], value))
+    _check_wildcards(settings.dns.listen, source)
+
+
+def _check_wildcards(listen: tuple[str, ...], source: _Source) -> None:
+    """A wildcard address holds its port on every other address of its family. Raises SettingsError."""
+    endpoints = [parse_endpoint(text) for text in listen]
+    held = {(one.family, one.port): str(one) for one in endpoints if one.wildcard and one.port}
+    for index, one in enumerate(endpoints):
+        if not one.wildcard and (wildcard := held.get((one.family, one.port))):
+            raise source.error(f"dns.listen[{index}]", f"`{one}` is already part of `{wildcard}`; drop one")
