@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,11 @@ from resolver.errors import CorruptFile, StoreError
 _FILE_MODE: Final = 0o600
 _BUSY_SECONDS: Final = 5.0
 """How long to wait for another process's transaction; ours take milliseconds."""
+
+_PAUSE_SECONDS: Final = 0.02
+
+_LEAST_OCTETS: Final = 512
+"""The smallest page of an SQLite file (file format, 1.3.2)."""
 
 _PRIMARY: Final = 0xFF
 """SQLite's extended result codes keep the primary code in their low octet."""
@@ -45,6 +51,7 @@ def connect(path: Path, *, schema: str, version: int, read_only: bool) -> sqlite
     with plain_errors(path):
         if not read_only:
             _create_private(path)
+        _refuse_stump(path)
         mode = "ro" if read_only else "rw"
         database = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
@@ -71,6 +78,8 @@ def plain_errors(path: Path) -> Iterator[None]:
         if code in _DAMAGED or isinstance(error, sqlite3.IntegrityError):
             raise CorruptFile(f"{path} is damaged ({error}); restore it from a backup") from error
         raise StoreError(f"{path} cannot be used: {_SENTENCES.get(code, str(error))}") from error
+    except UnicodeDecodeError as error:  # raised while sqlite3 reads SQLite's own words about the damage
+        raise CorruptFile(f"{path} is damaged; restore it from a backup") from error
     except OSError as error:
         raise StoreError(f"{path} cannot be used: {error.strerror}") from error
 
@@ -81,13 +90,23 @@ def _create_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
 
 
+def _refuse_stump(path: Path) -> None:
+    """SQLite takes a file cut down to a few octets for a new one; what it held would be forgotten.
+
+    Only a file with nothing in it is new. Raises CorruptFile.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_file() and 0 < path.stat().st_size < _LEAST_OCTETS:
+            raise CorruptFile(f"{path} is damaged (cut short); restore it from a backup")
+
+
 def _prepare(database: sqlite3.Connection, path: Path, schema: str, version: int, read_only: bool) -> None:
     """Settings of the connection, then the schema if there is none yet."""
     database.execute("PRAGMA foreign_keys = ON")
     if read_only:
         database.execute("PRAGMA query_only = ON")
     else:
-        database.execute("PRAGMA journal_mode = WAL")
+        _use_wal(database)
         database.execute("PRAGMA synchronous = FULL")
         _create_schema(database, schema, version)
     found = _version(database)
@@ -95,6 +114,24 @@ def _prepare(database: sqlite3.Connection, path: Path, schema: str, version: int
         raise StoreError(
             f"{path} has schema {found}, this program knows {version}; use the version that wrote it"
         )
+
+
+def _use_wal(database: sqlite3.Connection) -> None:
+    """Switch to WAL; the file keeps the setting. Raises sqlite3.Error.
+
+    Of several processes that open a new file at once one switches, and the others are told "busy"
+    without the usual waiting (SQLite fears a deadlock there), so the waiting is done here.
+    """
+    for _ in range(int(_BUSY_SECONDS / _PAUSE_SECONDS)):
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
+    database.execute("PRAGMA journal_mode = WAL")
 
 
 def _create_schema(database: sqlite3.Connection, schema: str, version: int) -> None:

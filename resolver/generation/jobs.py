@@ -74,8 +74,9 @@ class Outcome(msgspec.Struct, frozen=True):
     `rules` is the digest of the canonical rules and `entries` their number; `octets` the size of
     the compiled file (on a dry run 0 unless the file stood there already). `diff` is against
     `previous`, None where there was none to read. `not_found` holds the lines of `remove` that
-    named no rule (at most the first thousand). Times in seconds of wall clock, `peak_kb` the child's largest resident size.
-    `again` says that the child stays for another job; otherwise it is about to exit.
+    named no rule (at most the first thousand). Times are in seconds of wall clock, `peak_kb` is
+    the child's largest resident size. `again` says that the child stays for another job; otherwise
+    it is about to exit.
     """
 
     rules: Sha256 | None = None

@@ -25,7 +25,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard, TypeVar
 
 import msgspec
 
@@ -77,6 +77,8 @@ CREATE TABLE journal (
 );
 """
 _VERSION: Final = 1
+
+_Row = TypeVar("_Row", bound=msgspec.Struct)
 
 _JOURNAL_COLUMNS: Final = "seq, at, author, reason, action, generation, previous, manifest, source, hash"
 
@@ -220,7 +222,7 @@ class Store:
                 " FROM generation WHERE ?1 IS NULL OR number < ?1 ORDER BY number DESC LIMIT ?2",
                 (before, limit),
             ).fetchall()
-        return [Summary(*row[:7], active=row[0] == current, kept=bool(row[7])) for row in rows]
+        return [_typed((*row[:-1], row[0] == current, bool(row[-1])), Summary) for row in rows]
 
     def journal(self, limit: int = 50, before: int | None = None) -> list[JournalRow]:
         """Moves of the pointer, newest first; `before` is the `seq` to go on from."""
@@ -230,7 +232,7 @@ class Store:
                 " WHERE ?1 IS NULL OR seq < ?1 ORDER BY seq DESC LIMIT ?2",
                 (before, limit),
             ).fetchall()
-        return [JournalRow(*row) for row in rows]
+        return [_typed(row, JournalRow) for row in rows]
 
     def verify_journal(self) -> list[str]:
         """Walk the chain of hashes and everything that hangs on it; one sentence for each break.
@@ -243,10 +245,13 @@ class Store:
                 f"SELECT {_JOURNAL_COLUMNS} FROM journal ORDER BY seq"  # noqa: S608 (a constant of this file)
             )
             known = dict(database.execute("SELECT number, hash FROM generation"))
-            breaks = broken_links((JournalRow(*row) for row in rows), known, _current(database))
+            try:
+                breaks = broken_links((_typed(row, JournalRow) for row in rows), known, _current(database))
+            except CorruptFile as error:
+                breaks = [str(error)]
             kept = database.execute("SELECT number, hash, body FROM generation WHERE body IS NOT NULL")
             for number, digest, body in kept:
-                if manifests.digest(body) != digest:
+                if not _matches(body, digest):
                     breaks.append(f"the manifest of generation {number} does not match its hash")
         return breaks
 
@@ -271,9 +276,9 @@ class Store:
             kept = [self._checked(*row) for row in rows]
         return {entry.rules for found in kept for entry in found.lists.values() if entry.rules}
 
-    def _checked(self, number: int, digest: str, body: bytes) -> Manifest:
+    def _checked(self, number: int, digest: object, body: object) -> Manifest:
         """Decode a stored manifest. Raises CorruptFile when the octets are not what was stored."""
-        if manifests.digest(body) == digest:
+        if _matches(body, digest):
             with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
                 return manifests.decode(body)
         raise CorruptFile(
@@ -305,14 +310,35 @@ def _transaction(database: sqlite3.Connection, begin: str) -> Iterator[None]:
 
 
 def _current(database: sqlite3.Connection) -> int | None:
-    number: int | None = database.execute("SELECT current FROM state").fetchone()[0]
-    return number
+    return _state(database)[0]
 
 
 def _last(database: sqlite3.Connection) -> int:
     """The highest number that was ever given out."""
-    number: int = database.execute("SELECT last FROM state").fetchone()[0]
-    return number
+    return _state(database)[1]
+
+
+def _state(database: sqlite3.Connection) -> tuple[int | None, int]:
+    """The pointer and the last number. Raises CorruptFile when the one row is not what we wrote."""
+    row = database.execute("SELECT current, last FROM state").fetchone()
+    if row is None or not isinstance(row[0], int | None) or not isinstance(row[1], int):
+        raise CorruptFile(
+            "the pointer to the generation in force is damaged; restore the store from a backup"
+        )
+    return row[0], row[1]
+
+
+def _typed(row: tuple[object, ...], kind: type[_Row]) -> _Row:
+    """A row as its struct. Raises CorruptFile: damage can change even the type of a column."""
+    try:
+        return msgspec.convert(dict(zip(kind.__struct_fields__, row, strict=False)), kind)
+    except msgspec.ValidationError as error:
+        raise CorruptFile(f"the row {row[0]} of the store is damaged: {error}") from error
+
+
+def _matches(body: object, digest: object) -> TypeGuard[bytes]:
+    """Whether these octets have this hash."""
+    return isinstance(body, bytes) and manifests.digest(body) == digest
 
 
 def _check_commit(database: sqlite3.Connection, manifest: Manifest) -> None:
@@ -341,7 +367,11 @@ def _point(
         f"SELECT {_JOURNAL_COLUMNS} FROM journal ORDER BY seq DESC LIMIT 1"  # noqa: S608 (a constant of this file)
     ).fetchone()
     row = next_row(
-        JournalRow(*last) if last else None, entry, number, previous=_current(database), manifest=digest
+        _typed(last, JournalRow) if last else None,
+        entry,
+        number,
+        previous=_current(database),
+        manifest=digest,
     )
     database.execute(
         "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(row)
