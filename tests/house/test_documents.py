@@ -17,6 +17,7 @@ import click
 import msgspec
 import pytest
 
+from docs import make_api
 from resolver import settings
 from resolver.cli import main as command_line
 from tests.house.tree import ROOT, modules, text_files
@@ -184,3 +185,10 @@ def test_decisions_are_listed_and_numbered_in_one_row() -> None:
     assert [int(name[:4]) for name in notes] == list(range(1, len(notes) + 1))
     for name in notes:
         assert (folder / name).read_text("utf-8").startswith(f"# {int(name[:4])}. ")
+
+
+def test_generated_pages_are_current() -> None:
+    stale = [
+        str(path.relative_to(ROOT)) for path, text in make_api.pages() if path.read_text("utf-8") != text
+    ]
+    assert not stale, "run `make docs`"
