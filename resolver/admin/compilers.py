@@ -46,35 +46,36 @@ class Compilers:
         self._idle: Final[list[Process]] = []
         self._working: Final[set[Process]] = set()
         self._refills: Final[set[asyncio.Task[None]]] = set()
+        self._filling: Final = asyncio.Lock()
+        self._calm: Final = asyncio.Event()
+        self._calm.set()
+        self._runs = 0
         self._closed = False
 
     async def start(self) -> None:
         """Start the reserve, so that the first push finds it. Raises ProcessError."""
-        while len(self._idle) < self._spare and not self._closed:
-            self._idle.append(await self._spawn())
+        async with self._filling:
+            while len(self._idle) < self._spare and not self._closed:
+                child = await self._spawn()
+                if len(self._idle) < self._spare:
+                    self._idle.append(child)
+                else:  # a child came back from its job meanwhile
+                    await _kill(child)
 
     async def run(self, job: Job, seconds: float) -> Outcome:
         """Have a child do the job, within `seconds` from when one is free to take it.
 
         Raises ProcessError when the child took longer, died, or said something that is no outcome.
         """
-        async with self._slots:
-            child = await self._take()
-            self._working.add(child)
-            again = False
-            refill = self._refill_later(_REFILL_SECONDS)
-            try:
-                outcome = await _ask(child, job, seconds)
-                again = outcome.again
-                return outcome
-            finally:
-                refill.cancel()
-                self._working.discard(child)
-                if again and not self._closed and len(self._idle) < self._spare:
-                    self._idle.append(child)
-                else:
-                    self._refill_later(0)
-                    await _kill(child)
+        self._runs += 1
+        self._calm.clear()
+        try:
+            async with self._slots:
+                return await self._with_child(job, seconds)
+        finally:
+            self._runs -= 1
+            if not self._runs:
+                self._calm.set()
 
     async def close(self) -> None:
         """Kill every child, also those at work; whoever waits for one gets ProcessError."""
@@ -86,12 +87,29 @@ class Compilers:
             _signal(child)
         while self._idle:
             await _kill(self._idle.pop())
-        await asyncio.gather(*(child.wait() for child in self._working))
+        await self._calm.wait()
+
+    async def _with_child(self, job: Job, seconds: float) -> Outcome:
+        """Take a child, ask it, and put it back or end it."""
+        child = await self._take()
+        self._working.add(child)
+        refill = self._refill_later(_REFILL_SECONDS)
+        again = False
+        try:
+            outcome = await _ask(child, job, seconds)
+            again = outcome.again
+            return outcome
+        finally:
+            refill.cancel()
+            self._working.discard(child)
+            if again and not self._closed and len(self._idle) < self._spare:
+                self._idle.append(child)
+            else:
+                self._refill_later(0)
+                await _kill(child)
 
     async def _take(self) -> Process:
-        """An idle child that still lives, or a new one."""
-        if self._closed:
-            raise ProcessError("the compiler is being shut down; try again once the service is back")
+        """An idle child that still lives, or a new one. Raises ProcessError."""
         while self._idle:
             child = self._idle.pop()
             if child.returncode is None:
@@ -100,12 +118,20 @@ class Compilers:
         return await self._spawn()
 
     async def _spawn(self) -> Process:
+        """Start a child. Raises ProcessError, also when everything was closed meanwhile."""
+        closed = ProcessError("the compiler is being shut down; try again once the service is back")
+        if self._closed:
+            raise closed
         try:
-            return await asyncio.create_subprocess_exec(
+            child = await asyncio.create_subprocess_exec(
                 *self._command, stdin=PIPE, stdout=PIPE, limit=MAX_OUTCOME
             )
         except OSError as error:
             raise ProcessError(f"the compiler cannot be started: {error.strerror}") from error
+        if self._closed:
+            await _kill(child)
+            raise closed
+        return child
 
     def _refill_later(self, seconds: float) -> asyncio.Task[None]:
         """Fill the reserve after a while, in the background."""

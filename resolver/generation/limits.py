@@ -30,8 +30,12 @@ _CGROUP_LIMITS: Final = (
 )
 
 
-class OutOfTime(Exception):
-    """The processor time is used up. Inside the compiler only; it becomes a refusal there."""
+class OutOfTime(BaseException):
+    """The processor time is used up. Inside the compiler only; it becomes a refusal there.
+
+    No `Exception`, because it may be raised at any line, and a parser that goes on after a bad line
+    must not take it for one.
+    """
 
 
 def default_memory_mb() -> int:
@@ -82,6 +86,7 @@ def _limit(which: int, value: int) -> None:
 
 
 def _out_of_time(_number: int, _frame: types.FrameType | None) -> None:
+    signal.signal(signal.SIGXCPU, signal.SIG_IGN)  # the kernel repeats it every second; once is enough
     raise OutOfTime
 
 
