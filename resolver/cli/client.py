@@ -36,6 +36,13 @@ class Answer:
     status: int
     json: Any
 
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members of an answer that is an object. Raises RequestError when it is none."""
+        if isinstance(self.json, dict):
+            return self.json
+        raise RequestError(502, "not-understood", "The server's answer is not understood", "is it a Belisha?")
+
 
 @dataclass(frozen=True)
 class Upload:

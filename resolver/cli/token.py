@@ -72,9 +72,8 @@ def create(name: str, scopes: tuple[str, ...], expires: int | None, config: Path
       belisha token create anna --scope admin
       belisha token create nightly --scope lists:push:adult --expires 90d
     """
-    now = time.time()
     with _tokens(config) as kept:
-        made = kept.create(name, list(scopes), None if expires is None else now + expires, now)
+        made = kept.create(name, scopes, None if expires is None else time.time() + expires)
     click.echo(made)
 
 

@@ -10,7 +10,6 @@ terminal or asked for it, and never by a log file that happens to be the standar
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import Final
 
@@ -80,11 +79,11 @@ def read_manifest(data: Path) -> Manifest | None:
         store.close()
 
 
-def first_token(data: Path, now: float) -> str | None:
+def first_token(data: Path) -> str | None:
     """A new admin token if there is no token at all, else None. Raises StoreError."""
     kept = tokens.Tokens(data / tokens.FILE)
     try:
-        return None if kept.any() else kept.create(_NAME, ["admin"], None, now)
+        return None if kept.any() else kept.create(_NAME, ["admin"])
     except RequestError:  # somebody made it at the same moment
         return None
     finally:
@@ -97,7 +96,7 @@ def main(arguments: list[str]) -> int:
     wanted = arguments[1] == "first-token" or sys.stdout.isatty()
     try:
         data = Path(settings_file.load(None).data_dir)
-        token = first_token(data, time.time()) if wanted else None
+        token = first_token(data) if wanted else None
         sys.stdout.write(compose(announcement, read_manifest(data), token))
         sys.stdout.flush()
     except BelishaError as error:

@@ -1,14 +1,16 @@
 """From root to an account that may do nothing but serve DNS.
 
 Root is needed for one thing, ports below 1024; afterwards it is only a danger. The order is fixed:
-supplementary groups while we still may, then group, then user (each for real, effective and saved
-id), then a check that there is no way back, then `no_new_privs` so that no set-uid program helps.
+`no_new_privs` first, so that no set-uid program helps later (its library may be readable by root
+alone), then supplementary groups while we still may, then group, then user (each for real, effective
+and saved id), then a check that there is no way back.
 """
 
 from __future__ import annotations
 
 import os
 import pwd
+import sys
 from typing import Final, NamedTuple
 
 from resolver.errors import SettingsError
@@ -50,6 +52,7 @@ def find_account(name: str) -> Account | None:
 
 def drop_to(account: Account) -> None:
     """Become that account for good. Raises OSError when the kernel refuses, RuntimeError when it lied."""
+    _forbid_new_privileges()
     os.setgroups(os.getgrouplist(account.name, account.gid))
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
@@ -59,7 +62,18 @@ def drop_to(account: Account) -> None:
         pass
     else:
         raise RuntimeError(f"dropping privileges to {account.name} had no effect")
-    _forbid_new_privileges()
+
+
+def require_interpreter(account: Account, executable: str = sys.executable) -> None:
+    """After the change: can this account start children at all? Raises SettingsError.
+
+    A virtual environment in a folder of root's works for root alone; without this question every
+    child would fail, again and again, with nothing but "permission denied".
+    """
+    if not os.access(executable, os.X_OK):
+        raise SettingsError(
+            f"user: `{account.name}` cannot run {executable}; install Belisha where that account may read it"
+        )
 
 
 def _forbid_new_privileges() -> None:

@@ -144,6 +144,7 @@ def _bind(
     try:
         one.bind((endpoint.host, endpoint.port))
     except OSError as error:
+        one.close()
         if _family_missing(endpoint, error):
             raise _FamilyMissing(f"this machine has no IPv6, so {endpoint} cannot be had") from error
         raise _explain(endpoint, kind, key, error) from error

@@ -81,6 +81,7 @@ def serve(options: Options) -> None:
         # After the last thing that needs root, before the first line of a list is read.
         folder.give_to(data, account)
         privileges.drop_to(account)
+        privileges.require_interpreter(account)
     environment = settings_file.snapshot(settings)
     with Signals() as signals:
         # A worker refuses to guess: without a generation it would serve nothing, so one is made first.

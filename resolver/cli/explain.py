@@ -1,0 +1,86 @@
+"""`belisha explain NAME`: is it blocked, by which line of which list, and what does a client get?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import click
+
+from resolver.cli import output
+from resolver.cli.client import Client
+from resolver.cli.options import json_option, server_options
+
+_VERDICTS: Final = {"block": "blocked", "allow": "allowed", "none": "not listed"}
+_EFFECTS: Final = {
+    "block-name": "blocks the name",
+    "block-below": "blocks what is below",
+    "allow-name": "allows the name",
+    "allow-below": "allows what is below",
+}
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--type", "qtype", default="A", show_default=True, metavar="TYPE", help="A, AAAA, HTTPS, MX ..."
+)
+@json_option
+@server_options
+def explain(client: Client, name: str, qtype: str, as_json: bool) -> None:
+    """Say whether a name is blocked, and why.
+
+    Names the list, the rule and its line that decided, every other rule that speaks of the name, and
+    the answer that a client gets.
+
+    \b
+    Examples:
+      belisha explain www.example.com
+      belisha explain example.org --type HTTPS
+    """
+    answer = client.ask("GET", "/v1/explain", {"name": name, "type": qtype}).members
+    if as_json:
+        output.show_json(answer)
+        return
+    for line in _lines(answer):
+        click.echo(line)
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    """The explanation, a line at a time: the verdict first."""
+    verdict = str(answer.get("verdict", "?"))
+    yield f"{output.plain(answer.get('name'))}: {_VERDICTS.get(verdict, output.plain(verdict))}"
+    if answer.get("list"):
+        yield f"  decided by  {_place(answer)}: {output.plain(answer.get('rule'))}"
+    others = [one for one in answer.get("matches") or [] if not _same(one, answer)]
+    for one in others[: output.LINES_SHOWN]:
+        effects = ", ".join(_EFFECTS.get(word, output.plain(word)) for word in one.get("effects") or [])
+        yield f"  also        {_place(one)}: {output.plain(one.get('rule'))} ({effects})"
+    if len(others) > output.LINES_SHOWN:
+        yield f"  and {output.count(len(others) - output.LINES_SHOWN, 'more rule')}"
+    yield f"  a client gets  {_reply(answer.get('answer') or {})}"
+    yield f"  generation  {output.plain(answer.get('generation'))}"
+
+
+def _place(one: dict[str, Any]) -> str:
+    """Where a rule stands; a rule that was not read from a line has none."""
+    line = f", line {output.plain(one['line'])}" if one.get("line") else ""
+    return f"list {output.plain(one.get('list'))}{line}"
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one.get(key) == other.get(key) for key in ("list", "rule", "line"))
+
+
+def _reply(reply: dict[str, Any]) -> str:
+    """The answer in a few words."""
+    if reply.get("by") == "upstream":
+        return "what the upstreams say"
+    records = "; ".join(output.plain(record) for record in reply.get("records") or [])
+    errors = "".join(
+        f", extended error {output.plain(one.get('code'))}"
+        + (f" ({output.plain(one['text'])})" if one.get("text") else "")
+        for one in reply.get("extended_errors") or []
+    )
+    own = " (a special name, answered by Belisha whatever lists say)" if reply.get("by") == "special" else ""
+    return f"{output.plain(reply.get('rcode'))}, {records or 'no records'}{errors}{own}"

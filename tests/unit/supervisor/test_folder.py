@@ -1,0 +1,81 @@
+"""The data folder: its rights, its owner, its lock."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from resolver.errors import SettingsError
+from resolver.supervisor.folder import give_to, lock, make_data_folder
+from resolver.supervisor.privileges import Account
+
+NOBODY = pwd.getpwnam("nobody")
+as_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+
+
+def test_a_new_folder_is_closed_to_others(tmp_path: Path) -> None:
+    make_data_folder(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o027 == 0
+
+
+def test_an_existing_folder_keeps_its_rights(tmp_path: Path) -> None:
+    tmp_path.chmod(0o770)
+    make_data_folder(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o770
+
+
+def test_a_file_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(SettingsError, match=r"data_dir: .*/data cannot be created: File exists"):
+        make_data_folder(tmp_path / "data")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
+def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(SettingsError, match="cannot be written by this account"):
+        make_data_folder(tmp_path)
+
+
+def test_one_supervisor_at_a_time(tmp_path: Path) -> None:
+    first = lock(tmp_path)
+    with pytest.raises(SettingsError, match="another `belisha serve` uses"):
+        lock(tmp_path)
+    os.close(first)
+    os.close(lock(tmp_path))
+
+
+def test_the_lock_does_not_pass_to_children(tmp_path: Path) -> None:
+    held = lock(tmp_path)
+    assert not os.get_inheritable(held)
+    os.close(held)
+
+
+def test_a_lock_that_leads_elsewhere_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "supervisor.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SettingsError, match="cannot be opened"):
+        lock(tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@as_root
+def test_everything_in_it_is_given_away_but_what_has_a_second_name(tmp_path: Path) -> None:
+    data, outside = tmp_path / "data", tmp_path / "outside"
+    (data / "blobs").mkdir(parents=True)
+    for path in (data / "store", data / "blobs" / "one", outside):
+        path.write_text("")
+    (data / "second-name").hardlink_to(outside)
+    (data / "link").symlink_to(outside)
+    give_to(data, Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid))
+    for path in (data, data / "store", data / "blobs", data / "blobs" / "one"):
+        assert (path.stat().st_uid, path.stat().st_gid) == (NOBODY.pw_uid, NOBODY.pw_gid)
+    assert outside.stat().st_uid == 0
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may give everything away")
+def test_giving_away_what_one_may_not(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be given to nobody"):
+        give_to(tmp_path, Account("nobody", NOBODY.pw_uid, NOBODY.pw_gid))
