@@ -8,8 +8,9 @@ from typing import Any, Final
 import click
 
 from resolver.cli import output
+from resolver.cli.access import server_options
 from resolver.cli.client import Client
-from resolver.cli.options import json_option, server_options
+from resolver.cli.options import json_option
 
 _VERDICTS: Final = {"block": "blocked", "allow": "allowed", "none": "not listed"}
 _EFFECTS: Final = {

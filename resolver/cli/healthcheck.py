@@ -17,8 +17,9 @@ from typing import Final
 import click
 
 from resolver import settings as settings_file
+from resolver.cli.access import find_url
 from resolver.cli.client import Client
-from resolver.cli.options import config_option, find_config, find_url
+from resolver.cli.options import config_option, find_config
 from resolver.errors import ProcessError, SettingsError
 from resolver.settings import Endpoint, parse_endpoint
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from resolver.cli import output
+from resolver.cli.access import server_options
 from resolver.cli.client import Client
-from resolver.cli.options import json_option, server_options
+from resolver.cli.options import json_option
 
 
 @click.command()

@@ -19,8 +19,9 @@ from typing import IO, Any, Final, get_args
 import click
 
 from resolver.cli import output
+from resolver.cli.access import server_options
 from resolver.cli.client import PUSH_SECONDS, Client, Upload
-from resolver.cli.options import json_option, reason_option, server_options
+from resolver.cli.options import json_option, reason_option
 from resolver.errors import RequestError
 from resolver.rules.model import Format, Kind, Match
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import click
 
 from resolver.cli import output
+from resolver.cli.access import server_options
 from resolver.cli.client import PUSH_SECONDS, Client
-from resolver.cli.options import json_option, reason_option, server_options
+from resolver.cli.options import json_option, reason_option
 from resolver.errors import RequestError
 
 

@@ -86,12 +86,11 @@ class Running:
         """Every process id that a child ever had, in order."""
         return [e["pid"] for e in self.events("child started") if e["child"] == child]
 
-    def handed(self, name: str, pid: int) -> dict[str, Any]:
-        """What a child was handed, in its own words, once it has said so."""
-        path = self.folder / f"{name}.{pid}.json"
-        found: dict[str, Any] = json.loads(
-            wait_for(lambda: path.exists() and path.read_text(), f"{path.name}")
-        )
+    def handed(self, name: str, life: int = 0) -> dict[str, Any]:
+        """What a child was handed in its first, second ... life, in its own words, once it has said so."""
+        wait_for(lambda: len(self.pids(name)) > life, f"life {life} of {name}")
+        path = self.folder / f"{name}.{self.pids(name)[life]}.json"
+        found: dict[str, Any] = json.loads(wait_for(lambda: path.exists() and path.read_text(), path.name))
         return found
 
     def announcement(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ UDP, TCP = int(socket.SOCK_DGRAM), int(socket.SOCK_STREAM)
 def test_each_worker_gets_sockets_of_its_own_on_the_same_port(tmp_path: Path) -> None:
     with supervisor(tmp_path, BELISHA_DNS_WORKERS="2", BELISHA_DNS_LISTEN="127.0.0.1:0,0.0.0.0:0") as running:
         announced = running.announcement()
-        handed = [running.handed(f"worker-{n}", running.pids(f"worker-{n}")[0]) for n in (0, 1)]
+        handed = [running.handed(f"worker-{n}") for n in (0, 1)]
         expected = [text.split(":") for text in announced["dns"]]
         for number, one in enumerate(handed):
             assert one["inherited"]["worker"] == number
@@ -43,7 +43,7 @@ def test_each_worker_gets_sockets_of_its_own_on_the_same_port(tmp_path: Path) ->
 def test_the_admin_process_gets_one_channel_to_each_worker(tmp_path: Path) -> None:
     with supervisor(tmp_path, BELISHA_DNS_WORKERS="3") as running:
         announced = running.announcement()
-        admin = running.handed("admin", running.pids("admin")[0])
+        admin = running.handed("admin")
         host, port = announced["admin"].split(":")
         assert admin["bound"] == [[TCP, [host, int(port)]]]
         assert admin["kinds"] == [int(socket.SOCK_SEQPACKET)] * 3
@@ -62,7 +62,7 @@ def test_a_child_holds_its_own_descriptors_and_no_others(tmp_path: Path) -> None
     with supervisor(tmp_path, BELISHA_DNS_WORKERS="2") as running:
         running.announcement()
         for name in ("worker-0", "worker-1", "admin"):
-            one = running.handed(name, running.pids(name)[0])
+            one = running.handed(name)
             handed = one["inherited"]
             own = {handed["lifeline"], *handed["control"], *handed.get("tcp", []), *handed.get("http", [])}
             own |= {udp["fd"] for udp in handed.get("udp", [])}
@@ -77,7 +77,7 @@ def test_children_see_the_settings_in_force_and_no_secret(tmp_path: Path) -> Non
         tmp_path, BELISHA_DNS_CACHE_MB="7", BELISHA_TOKEN="secret", NOTIFY_SOCKET="/nowhere"
     ) as running:
         running.announcement()
-        one = running.handed("worker-0", running.pids("worker-0")[0])
+        one = running.handed("worker-0")
         assert one["settings"]["dns"]["cache_mb"] == 7
         assert one["settings"]["data_dir"] == str(tmp_path / "data")
         assert not {"BELISHA_TOKEN", "NOTIFY_SOCKET"} & set(one["environment"])
@@ -87,21 +87,21 @@ def test_children_may_open_as_many_files_as_the_system_allows(tmp_path: Path) ->
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with supervisor(tmp_path) as running:
         running.announcement()
-        soft = running.handed("worker-0", running.pids("worker-0")[0])["limit"][0]
+        soft = running.handed("worker-0")["limit"][0]
         assert soft == min(hard, 1 << 20) or (hard == resource.RLIM_INFINITY and soft >= 1 << 20)
 
 
 def test_files_made_by_children_are_closed_to_others(tmp_path: Path) -> None:
     with supervisor(tmp_path) as running:
         running.announcement()
-        assert running.handed("worker-0", running.pids("worker-0")[0])["umask"] & 0o027 == 0o027
+        assert running.handed("worker-0")["umask"] & 0o027 == 0o027
         assert (tmp_path / "data").stat().st_mode & 0o777 == 0o750
 
 
 def test_ctrl_c_in_a_terminal_does_not_reach_children(tmp_path: Path) -> None:
     with supervisor(tmp_path) as running:
         running.announcement()
-        assert running.handed("worker-0", running.pids("worker-0")[0])["group"] is True
+        assert running.handed("worker-0")["group"] is True
 
 
 def test_it_is_known_by_name(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_ipv6_is_served_beside_ipv4(tmp_path: Path) -> None:
 
 def test_the_first_start_makes_a_generation_before_any_worker(tmp_path: Path) -> None:
     with supervisor(tmp_path, Spec(generation=False)) as running:
-        running.handed("worker-0", running.pids("worker-0")[0])
+        running.handed("worker-0")
         first = (tmp_path / "first").stat().st_mtime_ns
         worker = (tmp_path / f"worker-0.{running.pids('worker-0')[0]}.json").stat().st_mtime_ns
         assert first < worker
@@ -211,7 +211,7 @@ def test_children_that_keep_dying_are_named(tmp_path: Path) -> None:
 def test_privileges_are_dropped_before_children_run(open_folder: Path) -> None:
     with supervisor(open_folder, BELISHA_USER="nobody") as running:
         running.announcement()
-        one = running.handed("worker-0", running.pids("worker-0")[0])
+        one = running.handed("worker-0")
         assert 0 not in one["ids"]
         status = Path(f"/proc/{running.process.pid}/status").read_text()
         assert "NoNewPrivs:\t1" in status

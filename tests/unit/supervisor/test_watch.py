@@ -15,10 +15,10 @@ from tests.unit.supervisor.fakes import Spec, alive, supervisor, wait_for
 def test_a_killed_child_comes_back_on_the_same_descriptors(tmp_path: Path, name: str) -> None:
     with supervisor(tmp_path, BELISHA_DNS_WORKERS="2") as running:
         running.announcement()
-        before = running.handed(name, running.pids(name)[0])
+        before = running.handed(name)
         os.kill(running.pids(name)[0], signal.SIGKILL)
         wait_for(lambda: len(running.pids(name)) == 2, f"a new {name}")
-        after = running.handed(name, running.pids(name)[1])
+        after = running.handed(name, 1)
         assert after["inherited"] == before["inherited"]
         assert after["bound"] == before["bound"]
         [death] = running.events("child died")
@@ -61,7 +61,7 @@ def test_a_child_that_was_stopped_ends_too(tmp_path: Path) -> None:
 def test_a_child_that_will_not_end_is_killed_in_the_end(tmp_path: Path) -> None:
     with supervisor(tmp_path, Spec(worker="stubborn", stop_seconds=0.3)) as running:
         running.announcement()
-        running.handed("worker-0", running.pids("worker-0")[0])
+        running.handed("worker-0")
         assert running.stop() == 0
         assert [event["child"] for event in running.events("child did not end in time and is killed")] == [
             "worker-0"
@@ -72,7 +72,7 @@ def test_a_child_that_will_not_end_is_killed_in_the_end(tmp_path: Path) -> None:
 
 def test_a_second_request_ends_the_patience(tmp_path: Path) -> None:
     with supervisor(tmp_path, Spec(worker="stubborn", stop_seconds=1000)) as running:
-        running.handed("worker-0", running.pids("worker-0")[0])
+        running.handed("worker-0")
         running.process.send_signal(signal.SIGTERM)
         wait_for(lambda: running.events("stopping"), "the first request")
         assert running.stop(signal.SIGINT) == 0
