@@ -1,0 +1,86 @@
+"""Every code of a report or a refusal, with its sentence. The API promises these codes.
+
+Three tables. `LINE_CODES` say what is wrong with one line that is counted and left out; `ASIDE_CODES`
+name what a line may be without being wrong; `REFUSALS` are the reasons for which a whole list is
+refused (HTTP 422), so that the old one stays in force. A code is never renamed; a sentence may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from resolver.errors import ListRefused
+
+MAX_LINE: Final = 8192
+"""Octets of the longest line that is read."""
+
+MAX_LINES: Final = 20_000_000
+"""Lines of the longest list that is read; the line numbers of a compiled file have room for it."""
+
+LINE_CODES: Final[Mapping[str, str]] = {
+    # What cannot be a name.
+    "name-empty": "There is no name on this line.",
+    "label-empty": "Two dots stand side by side, or a dot stands first.",
+    "label-too-long": "A label is longer than 63 octets.",
+    "name-too-long": "The name is longer than 253 characters.",
+    "bad-character": "A name is made of letters, digits, hyphens, underscores and dots.",
+    "bad-unicode": "The name holds a character that UTS 46 does not allow in names.",
+    "ip-address": "This is an IP address; only names can be looked up and blocked.",
+    # What is no line of this format.
+    "line-too-long": f"The line is longer than {MAX_LINE} octets.",
+    "several-words": "Only one name may stand on a line of this format.",
+    "hosts-line": "This is a hosts line; set the list's format to `hosts`.",
+    "no-address": "A hosts line begins with an address.",
+    "not-dnsmasq": "This is no dnsmasq option; a rule looks like `address=/name/`.",
+    "not-unbound": 'This is no unbound option; a rule looks like `local-zone: "name." always_nxdomain`.',
+    "unknown-zone-type": "unbound knows no local-zone type of this name.",
+    # What is understood, and not supported: obeying it in part could block too much.
+    "unsupported-pattern": "Masks that are more than `*.name` are not supported in this version.",
+    "unsupported-regex": "Regular expressions are not supported in this version.",
+    "unsupported-modifier": "This modifier is not supported in this version, so the rule is left out.",
+    "unknown-modifier": "This modifier is unknown to DNS filters, so the rule is left out.",
+}
+"""Code of an invalid line -> what is wrong with it."""
+
+ASIDE_CODES: Final[Mapping[str, str]] = {
+    # ignored: fine where they stand, and nothing for a resolver to do
+    "local-name": "A name of the machine itself, as every hosts file has it.",
+    "address-only": "An address without a name.",
+    "other-option": "An option of the server that the list was written for; it blocks nothing.",
+    "conditional-forward": "An upstream for a name; it blocks nothing.",
+    # not DNS: rules for a browser
+    "cosmetic": "Hides a part of a page.",
+    "path": "Speaks of a path; DNS sees only names.",
+    "port": "Speaks of a port; DNS sees only names.",
+    "scheme": "Speaks of a scheme; DNS sees only names.",
+    "url": "Speaks of a part of a URL; DNS sees only names.",
+    # notes: the line is obeyed, and this is worth knowing
+    "foreign-address": "The name is blocked; it is not redirected to the address the line gives.",
+    "important": "`$important` is obeyed as an ordinary rule: an allow rule still beats a block rule.",
+}
+"""Code of a line that is no fault -> what it is."""
+
+TOO_WIDE: Final = "rule-too-wide"
+TOO_WIDE_SENTENCE: Final = "The rule speaks of the root or of a whole top-level domain."
+
+SENTENCES: Final[Mapping[str, str]] = {**LINE_CODES, **ASIDE_CODES, TOO_WIDE: TOO_WIDE_SENTENCE}
+"""Every code that a line can get -> its sentence."""
+
+REFUSALS: Final[Mapping[str, str]] = {
+    "list-empty": "The list is empty",
+    "list-is-html": "This is a web page, not a list",
+    "list-is-binary": "This is binary data, not a list",
+    "list-is-utf16": "The list is in UTF-16",
+    "list-all-invalid": "No line of the list is a rule",
+    "line-invalid": "A line to add or remove is no rule",
+    "too-many-lines": "The list has too many lines",
+    "format-not-supported": "The format of the list is not supported",
+    TOO_WIDE: "A rule would reach too far",
+}
+"""Code of a refused list -> the title of its problem document."""
+
+
+def refusal(code: str, detail: str, extra: Mapping[str, object] | None = None) -> ListRefused:
+    """The error for a code of `REFUSALS`; `detail` names the fault and the remedy."""
+    return ListRefused(code, REFUSALS[code], detail, extra)

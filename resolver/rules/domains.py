@@ -1,0 +1,29 @@
+"""Plain names: one on each line, the name itself alone (as AdGuard Home, Pi-hole and blocky read it).
+
+Comments begin with `#`, `!`, `;` or `[`, and may follow a name after `#`. A line of the form `*.name` is
+read as in the wildcard format: it can mean nothing else. Whoever wants plain names to cover what
+is below them, as Technitium and dnscrypt-proxy do, sets the list's `match` to `suffix`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resolver.rules import hosts, wildcard
+from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, is_address, read_name, url_part
+from resolver.rules.model import BLOCK_APEX
+
+FAST: Final = FAST_NAME + FAST_END
+FAST_FLAGS: Final = BLOCK_APEX
+
+
+def read(line: str) -> list[Item]:
+    """One line of a list of plain names."""
+    if line.startswith(hosts.COMMENT_MARKS):
+        return COMMENT
+    if line.startswith("*"):
+        return wildcard.read(line)
+    words = line.partition("#")[0].split()
+    if len(words) > 1:
+        return [Skip("invalid", "hosts-line" if is_address(words[0]) else "several-words")]
+    return [url_part(words[0]) or read_name(words[0], BLOCK_APEX)]
