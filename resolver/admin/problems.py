@@ -15,6 +15,7 @@ under the same number, never to the caller.
 from __future__ import annotations
 
 import errno
+import json
 import secrets
 import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
@@ -76,6 +77,8 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "process-failed": Problem(503, "A process of Belisha did not do its part in time"),
     "took-too-long": Problem(503, "The request took too long"),
     "busy": Problem(503, "Too many connections"),
+    "not-healthy": Problem(503, "The admin process cannot do its work"),
+    "not-ready": Problem(503, "Belisha does not answer everywhere yet"),
 }
 """Code -> status and title. The rooms of handlers add theirs with `register`."""
 
@@ -102,18 +105,36 @@ def document(error: RequestError) -> web.Response:
         "status": error.status,
         "detail": error.detail,
     }
-    return web.Response(
-        status=error.status, body=msgspec.json.encode(body, enc_hook=str), content_type=MEDIA_TYPE
-    )
+    headers = dict(_HEADERS.get(error.code, {}))
+    if "retry_after" in error.extra:
+        headers[hdrs.RETRY_AFTER] = str(error.extra["retry_after"])
+    return web.Response(status=error.status, body=_encode(body), content_type=MEDIA_TYPE, headers=headers)
 
 
-_RETRY: Final = {"process-failed": "2", "took-too-long": "30", "busy": "2"}
-"""Retry-After in seconds, where trying again soon makes sense (RFC 9110 10.2.3)."""
+def _encode(body: Mapping[str, object]) -> bytes:
+    """JSON, also where a hostile header left halves of surrogate pairs in a text."""
+    try:
+        return msgspec.json.encode(body, enc_hook=str)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(body, enc_hook=str)).encode()
+
+
+_HEADERS: Final[dict[str, dict[str, str]]] = {
+    # RFC 6750 3 and 3.1: what is asked for, and what was wrong with what came.
+    "token-missing": {hdrs.WWW_AUTHENTICATE: 'Bearer realm="belisha"'},
+    "token-invalid": {hdrs.WWW_AUTHENTICATE: 'Bearer realm="belisha", error="invalid_token"'},
+    "scope-missing": {hdrs.WWW_AUTHENTICATE: 'Bearer realm="belisha", error="insufficient_scope"'},
+    # RFC 9110 10.2.3: seconds, where trying again soon makes sense.
+    "process-failed": {hdrs.RETRY_AFTER: "2"},
+    "took-too-long": {hdrs.RETRY_AFTER: "30"},
+    "busy": {hdrs.RETRY_AFTER: "2"},
+    "not-ready": {hdrs.RETRY_AFTER: "1"},
+    "not-healthy": {hdrs.RETRY_AFTER: "2"},
+}
+"""Code -> headers that go with the document. An extra member `retry_after` becomes Retry-After."""
 
 _CODE_OF_STATUS: Final = {
     400: "request-invalid",
-    404: "not-found",
-    405: "method-not-allowed",
     408: "body-timeout",
     413: "body-too-large",
     415: "content-type-not-supported",
@@ -123,23 +144,23 @@ _CODE_OF_STATUS: Final = {
 """What aiohttp itself raises, in our words."""
 
 
-def of_exception(error: Exception) -> tuple[RequestError, Mapping[str, str]]:
-    """Any exception -> the problem it is to the caller, and headers that go with it. Never raises."""
+def of_exception(error: Exception) -> web.Response:
+    """Any exception -> the problem document that the caller gets. Never raises."""
     match error:
         case RequestError():
-            found = error
+            return document(error)
         case StoreError():
-            found = _of_store_error(error)
+            return document(_of_store_error(error))
         case ProcessError():
-            found = problem("process-failed", str(error))
+            return document(problem("process-failed", str(error)))
         case TimeoutError():
-            found = problem("took-too-long", "Nothing is known to have changed. Look at the state, then retry.")
+            return document(
+                problem("took-too-long", "Nothing is known to have changed. Look at the state, then retry.")
+            )
         case web.HTTPException():
             return _of_http(error)
         case _:
-            return _of_unexpected(error), {}
-    retry = _RETRY.get(found.code)
-    return found, {hdrs.RETRY_AFTER: retry} if retry else {}
+            return document(_of_unexpected(error))
 
 
 def _of_store_error(error: StoreError) -> RequestError:
@@ -156,16 +177,19 @@ def _of_store_error(error: StoreError) -> RequestError:
     return problem("store-failed", str(error))
 
 
-def _of_http(error: web.HTTPException) -> tuple[RequestError, Mapping[str, str]]:
+def _of_http(error: web.HTTPException) -> web.Response:
     """An exception of aiohttp's own, such as the router's 404 and 405."""
-    code = _CODE_OF_STATUS.get(error.status)
-    if code is None:
-        return _of_unexpected(error), {}
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        return problem(code, f"Use one of: {allowed}."), {hdrs.ALLOW: allowed}
-    detail = "The address is not known; GET /openapi.json lists what there is." if code == "not-found" else ""
-    return problem(code, detail or f"{error.reason}."), {}
+        response = document(problem("method-not-allowed", f"Use one of: {allowed}."))
+        response.headers[hdrs.ALLOW] = allowed
+        return response
+    if isinstance(error, web.HTTPNotFound):
+        return document(
+            problem("not-found", "The address is not known; GET /openapi.json lists what there is.")
+        )
+    code = _CODE_OF_STATUS.get(error.status)
+    return document(problem(code, f"{error.reason}.") if code else _of_unexpected(error))
 
 
 def _of_unexpected(error: Exception) -> RequestError:
@@ -194,9 +218,7 @@ async def guard(request: web.Request, handler: _Next) -> web.StreamResponse:
     except ConnectionError:
         raise  # the caller is gone: nobody is left to answer
     except Exception as error:
-        found, headers = of_exception(error)
-        response = document(found)
-        response.headers.update(headers)
+        response = of_exception(error)
         if not request.content.at_eof() and request.body_exists:
             response.force_close()
         return response

@@ -20,6 +20,8 @@ import os
 import re
 import secrets
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -106,14 +108,16 @@ class Tokens:
         with self._lock:
             self._database.close()
 
-    def create(self, name: str, scopes: list[str], expires: float | None, now: float) -> str:
+    def create(self, name: str, scopes: Sequence[str], expires: float | None = None) -> str:
         """Make a token and return its text, which nobody can ever read again.
+
+        `expires` in seconds since 1970; None = never.
 
         Raises RequestError: token-name-invalid, token-scope-invalid, token-exists.
         """
         _check(name, scopes)
         identity, secret = _random(5), _random(24)
-        row = (identity, name, _hash(secret), " ".join(dict.fromkeys(scopes)), now, expires)
+        row = (identity, name, _hash(secret), " ".join(dict.fromkeys(scopes)), time.time(), expires)
         with self._lock, database.plain_errors(self._path):
             made = self._database.execute(
                 "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING", row
@@ -142,13 +146,15 @@ class Tokens:
             return None
         return Caller(name, tuple(scopes.split()))
 
-    def list(self) -> list[TokenRow]:
+    def list(self) -> tuple[TokenRow, ...]:
         """Every token, by name."""
         with self._lock, database.plain_errors(self._path):
             rows = self._database.execute(
                 "SELECT id, name, scopes, created, expires FROM tokens ORDER BY name"
             ).fetchall()
-        return [TokenRow(i, name, tuple(scopes.split()), made, end) for i, name, scopes, made, end in rows]
+        return tuple(
+            TokenRow(i, name, tuple(scopes.split()), made, end) for i, name, scopes, made, end in rows
+        )
 
     def revoke(self, name: str) -> bool:
         """Remove a token at once; whether there was one of that name."""
@@ -161,7 +167,7 @@ class Tokens:
             return self._database.execute("SELECT 1 FROM tokens LIMIT 1").fetchone() is not None
 
 
-def _check(name: str, scopes: list[str]) -> None:
+def _check(name: str, scopes: Sequence[str]) -> None:
     """Refuse a name or scope that could not be used. Raises RequestError."""
     if not _NAME.fullmatch(name):
         raise RequestError(

@@ -1,0 +1,88 @@
+"""The log of the HTTP process: JSON lines on standard error, one event for each request.
+
+An event names the method, the template of the path (not the path: it holds what callers typed), status, time and
+the token's name. Never a token, a body or a query. The encoder escapes control characters and
+everything beyond ASCII, so a hostile name cannot begin a line of its own or turn the text around.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from aiohttp import web
+
+from resolver.admin.auth import CALLER, NOBODY
+
+_log = structlog.get_logger(__name__)
+
+_SHARED: Final[list[Any]] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+    structlog.processors.format_exc_info,
+]
+
+
+class _Lines(logging.StreamHandler[Any]):
+    """Writes to standard error; a log that nobody takes never stops a request."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Lose the event: there is nowhere left to tell it."""
+
+
+def configure(level: int = logging.INFO) -> None:
+    """Send structlog's events and those of the libraries the same way, once per process."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = _Lines(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_SHARED,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+_Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def observe(request: web.Request, handler: _Next) -> web.StreamResponse:
+    """One event for each request. A health check that goes well is only told at level debug."""
+    begun = time.monotonic()
+    status = 0  # stays so when the caller hung up
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    finally:
+        resource = request.match_info.route.resource
+        caller = request.get(CALLER)
+        tell = _log.debug if caller is NOBODY and 0 < status < 400 else _log.info
+        tell(
+            "request",
+            method=request.method[:16],
+            path=resource.canonical if resource else "",
+            status=status,
+            ms=round((time.monotonic() - begun) * 1000, 1),
+            caller=caller.name if caller else "",
+            address=request.remote or "",
+        )
