@@ -1,0 +1,66 @@
+"""One question under way: who waits for it, which tries were made, and what came of them.
+
+Equal questions in flight share one exchange (the birthday attack needs many at once), bounded in
+waiters. An exchange ends exactly once: with an answer, or with none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from resolver.dns.query import Query
+from resolver.dns.records import Walk
+from resolver.serving.health import Upstream
+from resolver.serving.ports import PortSocket
+
+MAX_WAITERS: Final = 256
+"""Clients that wait for one question; a further one is dropped and may ask again."""
+
+Sink = Callable[[object, bytes], None]
+"""Sends a reply later: (whom the listener gave, octets)."""
+
+
+class Waiter(NamedTuple):
+    """A client that waits. `udp` says whether its reply is bounded by `Query.udp_limit`."""
+
+    query: Query
+    sink: Sink
+    peer: object
+    udp: bool
+
+
+class Try(NamedTuple):
+    """One query sent for an exchange, from socket `where` (None: over TCP) with ID `number`.
+
+    `edns`: whether it carried an OPT; `sent` in seconds.
+    """
+
+    upstream: Upstream
+    where: PortSocket[Exchange] | None
+    number: int
+    sent: float
+    edns: bool
+
+
+class Exchange:
+    """`query` is the first client's; `fallback` the least bad reply so far, for when none is good."""
+
+    __slots__ = ("ended", "fallback", "query", "tries", "waiters")
+
+    def __init__(self, query: Query, waiter: Waiter) -> None:
+        self.query: Final = query
+        self.waiters = [waiter]
+        self.tries: list[Try] = []
+        self.fallback: Walk | None = None
+        self.ended = False
+
+    def tried(self) -> list[int]:
+        """The indices of the upstreams asked so far."""
+        return [one.upstream.index for one in self.tries]
+
+    def release(self) -> None:
+        """Give back every socket and ID; late replies then match nothing."""
+        for one in self.tries:
+            if one.where is not None:
+                one.where.release(one.number)

@@ -1,0 +1,100 @@
+"""Known flows: the octets of a query → the octets of its answer, ready to be sent.
+
+The key is the whole datagram but its ID: a client that asks the same again sends the same octets,
+so one dictionary look-up replaces parsing, policy and cache. What differs in the answer is only the
+ID and, for relayed answers, the TTLs, which move once a second.
+
+    bytes   an answer that does not age (a block): valid until the next swap
+    Flow    a relayed answer; rendered anew when its whole second is over
+
+Two generations of entries (not of policy) bound the table: when the young half is full it becomes
+the old half and the oldest entries are forgotten; a hit in the old half moves up. So a flood of
+names asked once cannot push out flows that are asked all the time. A swap empties the table in one
+step. This module must not know lists, policy or sockets.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resolver.dns.answers import Relay
+from resolver.dns.query import Query
+
+FLOW_OCTETS: Final = 24 << 20
+"""Default bound for a worker's flows, in octets as estimated by `_COST`."""
+
+_COST: Final = 250
+"""Octets of a dictionary entry, two bytes objects and their heads, beside the octets themselves."""
+
+_FLOW_COST: Final = 450
+"""What a Flow with its Query weighs beside that."""
+
+
+class Flow:
+    """A relayed answer of one flow. `until`: seconds on the caller's clock when it needs renewing."""
+
+    __slots__ = ("_query", "_relay", "tail", "until")
+
+    def __init__(self, query: Query, relay: Relay, now: float) -> None:
+        self._query = query
+        self._relay = relay
+        self.tail = b""
+        self.until = 0.0
+        self.renew(now)
+
+    def renew(self, now: float) -> bool:
+        """Render the answer for the present second; False when it is too old to be given."""
+        relay = self._relay
+        age = int(now - relay.stored)
+        if age >= relay.lifetime:
+            return False
+        self.tail = relay.render(self._query, age)[2:]
+        self.until = relay.stored + age + 1
+        return True
+
+
+Entry = bytes | Flow
+
+
+class FlowTable:
+    """The flows of one view."""
+
+    __slots__ = ("_half", "_octets", "old", "young")
+
+    def __init__(self, octets: int = FLOW_OCTETS) -> None:
+        self._half = octets // 2
+        self._octets = 0
+        self.young: dict[bytes, Entry] = {}
+        self.old: dict[bytes, Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self.young) + len(self.old)
+
+    def put(self, key: bytes, entry: Entry) -> None:
+        """Remember an answer; the oldest are forgotten when the table is full."""
+        if type(entry) is bytes:
+            self._octets += len(key) + len(entry) + _COST
+        else:
+            self._octets += 2 * len(key) + _COST + _FLOW_COST
+        if self._octets > self._half:
+            self.old = self.young
+            self.young = {}
+            self._octets = 0
+        self.young[key] = entry
+
+    def promote(self, key: bytes) -> Entry | None:
+        """The entry of the old half, moved to the young one; None when it is not known."""
+        entry = self.old.pop(key, None)
+        if entry is not None:
+            self.put(key, entry)
+        return entry
+
+    def forget(self, key: bytes) -> None:
+        """Drop one entry that turned out to be too old."""
+        self.young.pop(key, None)
+
+    def clear(self) -> None:
+        """Forget everything: the view has changed."""
+        self.young = {}
+        self.old = {}
+        self._octets = 0

@@ -1,0 +1,256 @@
+"""Asking upstreams: which, how often, how long, and what counts as an answer.
+
+    start ──► try 1 ──(0.8 s)──► try 2 ──(1.2 s)──► try 3 ──(2 s)──► no answer (4 s in all, < 5 s)
+
+Each try goes to the next upstream that is well, from a random port with a random ID. Earlier tries
+stay open: a late answer to any of them is as good. A client query never costs more than `MAX_TRIES`
+packets (RFC 9520 3.1), not counting a retry over TCP.
+
+What comes back is matched on everything that RFC 5452 9.1 names: the connected socket checks
+addresses and ports, this file ID, QR, opcode and question. A packet that does not match is counted
+and ignored, and the wait goes on: a forger cannot end it. A matching SERVFAIL or REFUSED makes the
+next upstream the judge; if none does better, the last such reply is relayed.
+
+Callbacks instead of tasks: a task for each query would cost more than the query. Only TCP, which is
+rare, has tasks. This module must not know policy or caches; it is handed a function to call once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from struct import Struct
+from typing import Final
+
+from resolver.dns import registry
+from resolver.dns.answers import upstream_query
+from resolver.dns.records import Walk, walk
+from resolver.errors import WireError
+from resolver.records.counters import Counters
+from resolver.serving.exchange import Exchange, Try
+from resolver.serving.health import Upstream, choose
+from resolver.serving.ports import PortPool, PortSocket
+from resolver.serving.upstream_tcp import ask_over_tcp
+from resolver.settings import UpstreamAddress
+
+TIMEOUTS: Final = (0.8, 1.2, 2.0)
+"""Seconds that each try is waited for before the next; the last ends the exchange."""
+MAX_TRIES: Final = len(TIMEOUTS)
+_TICK: Final = 0.05
+"""Seconds between looks at the clock while anything is awaited."""
+_TCP_SECONDS: Final = 2.0
+_TCP_AT_ONCE: Final = 64
+
+_HEADER: Final = Struct(">HHH").unpack_from
+
+_SERVED: Final = (registry.NOERROR, registry.NXDOMAIN)
+_NO_EDNS: Final = (registry.FORMERR, registry.NOTIMP, registry.BADVERS)
+
+Done = Callable[[Exchange, Walk | None], None]
+
+
+class Forwarder:
+    """`done(exchange, walk)` is called once for each `start`; None means that nobody answered."""
+
+    def __init__(
+        self,
+        upstreams: Sequence[UpstreamAddress],
+        chance: Iterator[int],
+        clock: Callable[[], float],
+        counters: Counters,
+        done: Done,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._counters = counters
+        self._done = done
+        self._chance = chance
+        self.upstreams: Final = [Upstream(index, address) for index, address in enumerate(upstreams)]
+        self._pools: Final[list[PortPool[Exchange]]] = [
+            PortPool(one.address.endpoint, chance, self._received, self._unreachable, clock)
+            for one in self.upstreams
+        ]
+        # A queue for each try: equal waits end in the order they began, so no heap is needed.
+        self._due: Final[tuple[deque[tuple[float, Exchange]], ...]] = tuple(deque() for _ in TIMEOUTS)
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tcp_slots = asyncio.Semaphore(_TCP_AT_ONCE)
+
+    def start(self, exchange: Exchange) -> None:
+        """Send the first try."""
+        self._try(exchange, self._clock())
+
+    def close(self) -> None:
+        """Stop; what is under way ends without an answer and without a call."""
+        if self._timer:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for pool in self._pools:
+            pool.close()
+
+    # Sending
+
+    def _try(self, exchange: Exchange, now: float, again: Upstream | None = None) -> None:
+        """Send the next try, to `again` if given; end the exchange when there have been enough."""
+        if len(exchange.tries) >= MAX_TRIES:
+            self._end(exchange, exchange.fallback)
+            return
+        upstream = again or choose(self.upstreams, exchange.tried(), now)
+        self._counters.upstream_packets += 1
+        if upstream.address.scheme == "tcp":
+            self._note(exchange, Try(upstream, None, 0, now, upstream.edns))
+            self._ask_tcp(exchange, upstream)
+            return
+        try:
+            where, number = self._pools[upstream.index].take(exchange)
+        except OSError:
+            # Out of descriptors or ports: our trouble, so the upstream is not blamed.
+            self._end(exchange, exchange.fallback)
+            return
+        self._note(exchange, Try(upstream, where, number, now, upstream.edns))
+        try:
+            where.send(upstream_query(exchange.query, number, upstream.edns))
+        except OSError:
+            # No route, or an ICMP refusal of an earlier query: do not wait for the timer.
+            upstream.failed(now)
+            self._try(exchange, now)
+
+    def _note(self, exchange: Exchange, attempt: Try) -> None:
+        """Remember a try and when to look at it again."""
+        count = len(exchange.tries)
+        exchange.tries.append(attempt)
+        self._due[count].append((attempt.sent + TIMEOUTS[count], exchange))
+        if self._timer is None:
+            self._timer = self._loop.call_later(_TICK, self._look)
+
+    def _look(self) -> None:
+        """Move on what has waited long enough. Called every tick while anything is awaited."""
+        now = self._clock()
+        for count, queue in enumerate(self._due):
+            while queue and (queue[0][0] <= now or queue[0][1].ended):
+                _, exchange = queue.popleft()
+                if not exchange.ended and len(exchange.tries) == count + 1:
+                    self._counters.upstream_timeouts += 1
+                    exchange.tries[-1].upstream.failed(now)
+                    self._try(exchange, now)
+        awaited = any(self._due)
+        self._timer = self._loop.call_later(_TICK, self._look) if awaited else None
+
+    # Receiving
+
+    def _received(self, where: PortSocket[Exchange], data: bytes) -> None:
+        """A packet from an upstream's address and port. Ignored unless it answers what was asked."""
+        if len(data) < 12:
+            self._mismatch(where)
+            return
+        number, flags, questions = _HEADER(data)
+        exchange = where.pending.get(number)
+        if exchange is None:
+            self._mismatch(where)
+            return
+        attempt = next(one for one in exchange.tries if one.where is where and one.number == number)
+        if flags & (registry.QR | registry.OPCODE_MASK) != registry.QR:
+            self._mismatch(where)
+            return
+        rcode = flags & registry.RCODE_MASK
+        if not _same_question(data, questions, exchange.query.question):
+            # Servers too old for EDNS answer FORMERR with a header alone (RFC 6891 7).
+            if questions == 0 and rcode in _NO_EDNS and attempt.edns:
+                self._without_edns(exchange, attempt)
+            else:
+                self._mismatch(where)
+            return
+        if flags & registry.TC:
+            attempt.upstream.answered(self._clock() - attempt.sent)
+            self._ask_tcp(exchange, attempt.upstream)
+            return
+        try:
+            walked = walk(data)
+        except WireError:
+            self._mismatch(where)
+            return
+        self._judge(exchange, attempt, walked)
+
+    def _judge(self, exchange: Exchange, attempt: Try, walked: Walk) -> None:
+        """An answer to what we asked: is it good enough?"""
+        now = self._clock()
+        attempt.upstream.answered(now - attempt.sent)
+        if walked.rcode in _SERVED:
+            self._end(exchange, walked)
+            return
+        if walked.rcode in _NO_EDNS and attempt.edns:
+            self._without_edns(exchange, attempt)
+            return
+        exchange.fallback = walked
+        # Only the newest try moves on; an older one that fails late changes nothing.
+        if attempt is exchange.tries[-1]:
+            others = len(exchange.tried()) < len(self.upstreams)
+            if others:
+                self._try(exchange, now)
+            else:
+                self._end(exchange, walked)
+
+    def _without_edns(self, exchange: Exchange, attempt: Try) -> None:
+        """RFC 6891 7: ask the same server again without OPT, and remember that it needs this."""
+        attempt.upstream.edns = False
+        self._try(exchange, self._clock(), attempt.upstream)
+
+    def _mismatch(self, where: PortSocket[Exchange]) -> None:
+        self._counters.upstream_mismatches += 1
+        where.mismatched()
+
+    def _unreachable(self, where: PortSocket[Exchange]) -> None:
+        """The network says that nobody is there: do not wait for the timer."""
+        now = self._clock()
+        for exchange in list(where.pending.values()):
+            attempt = exchange.tries[-1]
+            if attempt.where is where:
+                attempt.upstream.failed(now)
+                self._try(exchange, now)
+
+    # TCP
+
+    def _ask_tcp(self, exchange: Exchange, upstream: Upstream) -> None:
+        task = self._loop.create_task(self._over_tcp(exchange, upstream))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _over_tcp(self, exchange: Exchange, upstream: Upstream) -> None:
+        """Ask one upstream over TCP (RFC 7766 5); failing that, the timer or the next try goes on."""
+        number = next(self._chance) & 0xFFFF
+        query = upstream_query(exchange.query, number, upstream.edns)
+        started = self._clock()
+        try:
+            async with self._tcp_slots:
+                data = await ask_over_tcp(upstream.address.endpoint, query, _TCP_SECONDS)
+            walked = walk(data)
+        except (OSError, TimeoutError, EOFError, WireError):
+            upstream.failed(self._clock())
+            if not exchange.ended and exchange.tries[-1].upstream is upstream:
+                self._try(exchange, self._clock())
+            return
+        if exchange.ended or not _same_question(data, 1, exchange.query.question):
+            return
+        self._counters.upstream_tcp += 1
+        upstream.answered(self._clock() - started)
+        self._end(exchange, walked)
+
+    def _end(self, exchange: Exchange, walked: Walk | None) -> None:
+        if exchange.ended:
+            return
+        exchange.ended = True
+        exchange.release()
+        self._done(exchange, walked)
+
+
+def _same_question(data: bytes, questions: int, question: bytes) -> bool:
+    """RFC 5452 9.1: QNAME, QTYPE and QCLASS must be ours; the case of the name may differ."""
+    end = 12 + len(question)
+    if questions != 1 or len(data) < end:
+        return False
+    theirs = data[12:end]
+    return theirs == question or (
+        theirs[-4:] == question[-4:] and theirs[:-4].lower() == question[:-4].lower()
+    )

@@ -1,0 +1,30 @@
+"""What a worker serves at one moment: one generation, ready to be asked, and its ready-made answers.
+
+Immutable; a swap replaces the whole object in one assignment, so a query sees one generation from
+start to end. Without any valid generation (`number` 0) nothing is blocked: the fail mode is open,
+and the admin process reports it as critical.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resolver.dns.blocking import BlockAnswers
+from resolver.generation.loader import Loaded
+from resolver.policy.decide import Ruleset
+from resolver.policy.model import Policy
+
+
+class Snapshot:
+    """One generation as the pipeline uses it. `loaded` is None in the open fail mode."""
+
+    __slots__ = ("blocks", "loaded", "number", "ruleset", "verdict")
+
+    def __init__(self, loaded: Loaded | None) -> None:
+        policy = loaded.manifest.policy if loaded else Policy()
+        self.loaded: Final = loaded
+        self.number: Final = loaded.number if loaded else 0
+        self.ruleset: Final = loaded.ruleset if loaded else Ruleset()
+        self.verdict: Final = self.ruleset.verdict
+        answer = policy.answer
+        self.blocks: Final = BlockAnswers(answer.mode, answer.ttl, answer.ipv4, answer.ipv6)

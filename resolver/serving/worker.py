@@ -1,0 +1,145 @@
+"""One DNS worker: its sockets, its pipeline, its channel, from start to end.
+
+    1  load the last good generation   before the first packet is read, so nothing slips through
+    2  read packets
+    3  say hello to the admin process  which may not be there: DNS owes it nothing
+    4  until SIGTERM, or until the supervisor is gone: stop reading, let what waits be answered
+       for a moment, leave
+
+Everything that could block (loading, checksums) runs in a thread. The process imports no HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from resolver.errors import StoreError
+from resolver.generation.blobs import Blobs
+from resolver.generation.loader import Loaded, load, load_last_good
+from resolver.generation.store import FILE_NAME, Store
+from resolver.inherited import Inherited
+from resolver.serving.admission import Admission
+from resolver.serving.chance import numbers
+from resolver.serving.control import Control
+from resolver.serving.datapath import choose
+from resolver.serving.pipeline import Pipeline
+from resolver.serving.snapshot import Snapshot
+from resolver.serving.tcp import TcpListener
+from resolver.serving.udp import UdpListener
+from resolver.settings import Settings, parse_upstream
+
+_log = structlog.get_logger(__name__)
+
+_LAST_WORDS: Final = 0.3
+"""Seconds that questions in flight get when the worker is told to stop."""
+
+
+class Worker:
+    """Build it inside a running event loop, then `run` it."""
+
+    def __init__(self, settings: Settings, inherited: Inherited) -> None:
+        choose(settings.dns.datapath)
+        self._inherited = inherited
+        self._data = Path(settings.data_dir)
+        self._blobs = Blobs(self._data / "blobs")
+        self._clock = time.monotonic
+        self._loop = asyncio.get_running_loop()
+        loaded, self.trouble = self._last_good()
+        self.pipeline: Final = Pipeline(
+            Snapshot(loaded),
+            Admission(settings.networks()),
+            settings.dns.cache_mb << 20,
+            [parse_upstream(one.url) for one in settings.upstream],
+            numbers(),
+            self._clock,
+        )
+        self._udp = [UdpListener(one, self.pipeline, self._clock) for one in inherited.udp]
+        self._tcp = TcpListener(self.pipeline, self._clock)
+        self._servers: list[asyncio.Server] = []
+        control = socket.socket(fileno=inherited.control[0])
+        self._control = Control(control, inherited.worker, os.getpid(), self)
+        self._stopping = asyncio.Event()
+
+    @property
+    def number(self) -> int:
+        """The generation in service, 0 for none."""
+        return self.pipeline.snapshot.number
+
+    def counters(self) -> dict[str, int]:
+        """The counters now."""
+        return self.pipeline.counters.snapshot()
+
+    def load(self, number: int) -> Loaded:
+        """Load and verify a generation, taking over what is mapped already. Runs in a thread."""
+        store = Store(self._data / FILE_NAME, read_only=True)
+        try:
+            return load(store, self._blobs, number, verify=True, previous=self.pipeline.snapshot.loaded)
+        finally:
+            store.close()
+
+    def serve(self, loaded: Loaded) -> None:
+        """Swap: one assignment, and every known flow is forgotten."""
+        self.pipeline.swap(Snapshot(loaded))
+        self.trouble = ""
+
+    def _last_good(self) -> tuple[Loaded | None, str]:
+        """What to serve at the start. Never raises: a worker without rules still answers."""
+        try:
+            store = Store(self._data / FILE_NAME, read_only=True)
+        except StoreError as error:
+            return None, str(error)
+        try:
+            return load_last_good(store, self._blobs)
+        finally:
+            store.close()
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        if self.trouble:
+            _log.error("not the generation that should serve", serving=self.number, reason=self.trouble)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._stopping.set)
+        self._loop.add_reader(self._inherited.lifeline, self._stopping.set)
+        gc.freeze()
+        for listener in self._udp:
+            self._loop.add_reader(listener.fileno(), listener.readable)
+        for descriptor in self._inherited.tcp:
+            listening = socket.socket(fileno=descriptor)
+            self._servers.append(await self._loop.create_server(self._tcp.protocol, sock=listening))
+        self._control.start()
+        _log.info("worker serves", worker=self._inherited.worker, generation=self.number)
+        while not self._stopping.is_set():
+            await self._wait(1.0)
+            self._control.tick()
+            self._tcp.sweep()
+        await self._stop()
+
+    async def _wait(self, seconds: float) -> None:
+        """Sleep, but not past the order to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+    async def _stop(self) -> None:
+        """Read nothing more, answer what is under way, close."""
+        self._loop.remove_reader(self._inherited.lifeline)
+        for listener in self._udp:
+            self._loop.remove_reader(listener.fileno())
+        for server in self._servers:
+            server.close()
+        await asyncio.sleep(_LAST_WORDS if self.pipeline.busy else 0)
+        self.pipeline.close()
+        self._control.close()
+        for listener in self._udp:
+            listener.close()
