@@ -1,0 +1,38 @@
+"""Compiled lists and rule sets from a few names, through the real doors of `resolver.rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from resolver.dns.names import fold, from_text
+from resolver.policy.decide import PolicyList, Ruleset
+from resolver.rules.compile import compile_rules
+from resolver.rules.compiled import CompiledList
+from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, key_of
+
+
+def wire(name: str) -> bytes:
+    """A name in presentation format → lower-cased wire name, as `Ruleset.verdict` wants it."""
+    return fold(from_text(name))
+
+
+def compiled(rules: Mapping[str, int]) -> CompiledList:
+    """name → flags of `resolver.rules.model`; the first rule stands on line 1, and so on."""
+    return CompiledList(
+        compile_rules(
+            {
+                key_of(wire(name)): flags | line << LINE_SHIFT
+                for line, (name, flags) in enumerate(rules.items(), start=1)
+            }
+        )
+    )
+
+
+def ruleset(block: tuple[str, ...] = (), allow: tuple[str, ...] = ()) -> Ruleset:
+    """Two lists, `blocked` and `allowed`; each name stands for itself and all below."""
+    return Ruleset(
+        (
+            PolicyList("blocked", compiled(dict.fromkeys(block, BLOCK_BOTH))),
+            PolicyList("allowed", compiled(dict.fromkeys(allow, ALLOW_BOTH))),
+        )
+    )
