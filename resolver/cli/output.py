@@ -75,12 +75,12 @@ def problem_text(error: RequestError) -> str:
 
 
 def offending_lines(errors: object) -> list[str]:
-    """`line 7: ... (not a name)` for the first of the lines that a report complains about."""
+    """`line 7: not a name: ...` for the first of the lines that a report complains about."""
     if not isinstance(errors, list):
         return []
-    found = [one for one in errors if isinstance(one, dict)]
+    found = [one for one in errors if isinstance(one, dict) and isinstance(one.get("message"), str)]
     shown = [
-        f"line {plain(one.get('line', one.get('number', '?')))}: {plain(one.get('message', ''))}"
+        f"line {plain(one.get('number', '?'))}: {plain(one.get('message', '').rstrip('.'))}"
         + (f": {plain(one['text'], 80)}" if one.get("text") else "")
         for one in found[:LINES_SHOWN]
     ]

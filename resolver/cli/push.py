@@ -206,15 +206,26 @@ def _report(list_id: str, answer: dict[str, Any]) -> Iterator[str]:
     yield f"  {float(answer.get('seconds') or 0):.2f} s to read and compile"
 
 
-_DIFFERENCES: Final = ("added", "removed")
+_DIFFERENCES: Final = ("added", "removed", "changed")
+
+_ASIDE: Final = {
+    "duplicates": "said again what was said before",
+    "ignored": "had nothing to do here",
+    "not_dns": "were for browsers, not for DNS",
+}
+"""Counts of a report that are no fault, in words."""
 
 
 def _lines_read(report: dict[str, Any]) -> Iterator[str]:
-    """How the lines were read: the format, and the first of those that could not be used."""
+    """How the lines were read: the notation, what was passed over, and the first faults."""
     if report.get("format"):
-        yield f"  read as {output.plain(report['format'])}"
-    invalid = report.get("invalid")
-    if invalid:
-        yield f"  {output.count(int(invalid), 'line')} could not be used:"
-        for text in output.offending_lines(report.get("errors")):
-            yield f"    {text}"
+        lines = output.count(int(report.get("lines") or 0), "line")
+        yield f"  read as {output.plain(report['format'])}, {lines}"
+    for key, words in _ASIDE.items():
+        if report.get(key):
+            yield f"  {output.number(int(report[key]))} {words}"
+    for warning in report.get("warnings") or []:
+        yield f"  note: {output.plain(warning)}"
+    if report.get("invalid_total"):
+        yield f"  {output.number(int(report['invalid_total']))} could not be used:"
+        yield from (f"    {text}" for text in output.offending_lines(report.get("invalid")))

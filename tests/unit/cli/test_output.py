@@ -37,7 +37,7 @@ def test_counts(value: int, words: tuple[str, ...], text: str) -> None:
 
 
 def test_a_problem_with_its_lines() -> None:
-    errors = [{"line": n, "message": "not a name", "text": f"bad {n}\x07"} for n in range(1, 15)]
+    errors = [{"number": n, "message": "not a name", "text": f"bad {n}\x07"} for n in range(1, 15)]
     error = RequestError(
         422, "all-invalid", "No line can be used.", "Look at the format.", {"errors": errors}
     )
@@ -57,7 +57,7 @@ def test_a_problem_with_advice_and_an_incident() -> None:
     ]
 
 
-@pytest.mark.parametrize("errors", [None, "x", {}, [1, "two", None]])
+@pytest.mark.parametrize("errors", [None, "x", {}, [1, "two", None, {}, {"message": 5}]])
 def test_errors_of_an_unexpected_shape_are_left_out(errors: object) -> None:
     assert output.offending_lines(errors) == []
 

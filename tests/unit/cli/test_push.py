@@ -20,9 +20,10 @@ DONE: dict[str, Any] = {
     "list": "adult", "generation": 5, "changed": True, "created": True, "dry_run": False, "entries": 1234,
     "digest": "ab", "diff": {"added": 1200, "removed": 3}, "not_found": [], "seconds": 0.1234,
     "report": {
-        "format": "hosts", "entries": 1234, "invalid": 2,
-        "errors": [{"line": 7, "message": "not a name", "text": "bad\x1bline", "code": "x"},
-                   {"line": 9, "message": "not a name", "text": "worse", "code": "x"}],
+        "format": "hosts", "entries": 1234, "lines": 1300, "invalid_total": 2, "duplicates": 60, "not_dns": 4,
+        "ignored": 0, "warnings": ["It is old."],
+        "invalid": [{"number": 7, "message": "not a name", "text": "bad\x1bline", "code": "x"},
+                   {"number": 9, "message": "not a name", "text": "worse", "code": "x"}],
     },
 }  # fmt: skip
 DESCRIBED = {"id": "adult", "kind": "block", "format": "auto", "match": "auto", "enabled": True, "title": "",
@@ -45,9 +46,12 @@ def test_a_file_is_sent_as_it_is(api: Api, file: Path) -> None:
     assert asked.query == {"reason": "first import"}
     assert result.output.splitlines() == [
         "adult: 1,234 entries, made and in force in generation 5.",
-        "  1,200 added, 3 removed",
-        "  read as hosts",
-        "  2 lines could not be used:",
+        "  1,200 added, 3 removed, 0 changed",
+        "  read as hosts, 1,300 lines",
+        "  60 said again what was said before",
+        "  4 were for browsers, not for DNS",
+        "  note: It is old.",
+        "  2 could not be used:",
         "    line 7: not a name: bad\ufffdline",
         "    line 9: not a name: worse",
         "  0.12 s to read and compile",
@@ -176,7 +180,7 @@ def test_a_file_that_is_no_gzip(api: Api, tmp_path: Path) -> None:
 def test_a_refused_list_shows_its_lines_and_exits_with_1(api: Api, file: Path) -> None:
     api.answers[CONTENT] = problem(
         422, "all-invalid", "No line could be used", "Is it the right format?",
-        errors=[{"line": 1, "message": "not a name", "text": "<html>"}],
+        errors=[{"number": 1, "message": "not a name", "text": "<html>"}],
     )  # fmt: skip
     result = api.run("push", "adult", str(file))
     assert result.exit_code == 1
