@@ -1,13 +1,13 @@
 """Who may pass: every request needs a valid token, unless its route says "public".
 
-The check stands before the router's answer, so it asks the matched route, never the path: a path that
-tricks (`//`, `%2e%2e`, `..;/`) reaches a public handler only if the router itself says so, and an address that
-does not exist is 401 without a token, like any other. No method is special: TRACE, CONNECT,
-OPTIONS and HEAD pass here too, and no header overrides a method.
+The check asks the matched route, never the path: a path that tricks (`//`, `%2e%2e`, `..;/`) reaches
+a public handler only if the router itself says so, and an address that does not exist is 401
+without a token, like any other. No method is special: TRACE, CONNECT, OPTIONS and HEAD pass here
+too, and no header overrides a method.
 
-Only `Authorization: Bearer` counts (RFC 6750 2.1). No cookies, so a foreign page has nothing to ride on;
-still, a change that a browser says comes from another site is refused, in case a proxy in front adds
-the header. No CORS header is ever sent.
+Only `Authorization: Bearer` counts (RFC 6750 2.1). There are no cookies, so a foreign page has
+nothing to ride on; still, a change that a browser says comes from another site is refused, in case
+a proxy in front adds the header. No CORS header is ever sent.
 
 Failures are counted for each address, in bounded memory. The limit touches failures only: a valid
 token from the same address (a school behind one NAT) still works. It is no defence of the secret,
@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Middleware
 
 from resolver.admin.http import Route
 from resolver.admin.problems import problem
@@ -81,9 +82,7 @@ def _network_of(address: str) -> str:
     return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
 
 
-def authenticate(tokens: Tokens, routes: Mapping[web.AbstractRoute, Route], failures: Failures) -> Callable[
-    [web.Request, _Next], Awaitable[web.StreamResponse]
-]:  # fmt: skip
+def authenticate(tokens: Tokens, routes: Mapping[web.AbstractRoute, Route], failures: Failures) -> Middleware:
     """The middleware. `routes` knows what each route of the router needs; whatever it does not know
     (404, 405) needs a valid token all the same."""
 

@@ -1,8 +1,9 @@
 """The log of the HTTP process: JSON lines on standard error, one event for each request.
 
-An event names the method, the template of the path (not the path: it holds what callers typed), status, time and
-the token's name. Never a token, a body or a query. The encoder escapes control characters and
-everything beyond ASCII, so a hostile name cannot begin a line of its own or turn the text around.
+An event names the method, the template of the path (not the path: it holds what callers typed),
+status, time and the name of the token. Never a token, a body or a query. The encoder escapes control
+characters and everything beyond ASCII, so a hostile name cannot begin a line of its own or turn the
+text around.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SHARED: Final[list[Any]] = [
 class _Lines(logging.StreamHandler[Any]):
     """Writes to standard error; a log that nobody takes never stops a request."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+    def handleError(self, record: logging.LogRecord) -> None:
         """Lose the event: there is nowhere left to tell it."""
 
 

@@ -11,7 +11,8 @@ called, the frame (`resolver.admin.frame`) has already
   must not push for real because of a missing underscore,
 * read a JSON body of a bounded size into `ctx.body`, as the declared type.
 
-A raw list body is left to the handler: `async with spool(ctx.request, ctx.settings) as spooled` (`upload.py`).
+A raw list body is left to the handler: `async with spool(ctx.request, ctx.settings) as spooled`
+(`upload.py`).
 
 A handler answers with `reply`, or raises. Whatever it raises becomes a problem document
 (`resolver.admin.problems`); `problem(code, detail)` there makes the expected ones.
@@ -174,7 +175,9 @@ def etag_matches(header: str, etag: str | None, *, weak: bool = False) -> bool:
         return etag is not None
     items = [_TAG.fullmatch(item.strip()) for item in text.split(",") if item.strip()]
     if not items or None in items:
-        raise problem("precondition-invalid", f"`{text}` is no entity tag; send it as the ETag header gave it.")
+        raise problem(
+            "precondition-invalid", f"`{text}` is no entity tag; send it as the ETag header gave it."
+        )
     return any(item["opaque"] == etag and (weak or not item["weak"]) for item in items if item)
 
 

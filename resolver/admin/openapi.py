@@ -66,7 +66,7 @@ def build(routes: Sequence[Route]) -> dict[str, Any]:
         "info": {
             "title": "Belisha admin API",
             "version": __version__,
-            "description": "What is blocked, and how it is changed. Every error is a problem document (RFC 9457).",
+            "description": "What is blocked, and how to change it. Errors are problem documents (RFC 9457).",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],

@@ -58,7 +58,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Spooled:
-    """A whole body in a file. `octets` and `sha256` are of the unpacked content; `encoding` what it came in."""
+    """A whole body in a file. `octets` and `sha256` are of the unpacked content."""
 
     path: Path
     octets: int
@@ -109,7 +109,7 @@ async def spool(
             await asyncio.to_thread(sink.finish)
         yield Spooled(path, sink.octets, sink.hash.hexdigest(), encoding_of(request))
     finally:
-        path.unlink(missing_ok=True)
+        await asyncio.shield(asyncio.to_thread(path.unlink, missing_ok=True))
 
 
 async def read_small(request: web.Request, limits: Limits) -> bytes:
@@ -291,7 +291,9 @@ class _Plain:
         """Octets that are not packed have no end of their own."""
 
 
-_LARGE: Final = "Unpacked, it is larger than `admin.list_mb` (a JSON body: its limit); unpacking stopped there."
+_LARGE: Final = (
+    "Unpacked, it is larger than `admin.list_mb` (a JSON body: its limit); unpacking stopped there."
+)
 
 
 class _Packed:
