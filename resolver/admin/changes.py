@@ -177,6 +177,7 @@ class Changes:
     # -- the road, step by step --------------------------------------------------------------
 
     async def _try(self, change: ChangeSet) -> Applied:
+        """Everything up to the point where something would be written."""
         manifest, _ = await self.in_force()
         _check(manifest, change)
         planned = await self._compile(manifest, change, dry_run=True)
@@ -186,6 +187,7 @@ class Changes:
         return Applied(manifest.number, _differs(manifest, planned), True, made, planned.results)
 
     async def _apply(self, change: ChangeSet, who: Who) -> Applied:
+        """The road of a change of content; the order is explained at the top of this file."""
         async with self._turn():
             manifest, digest = await self.in_force()
             _check(manifest, change)
@@ -213,6 +215,7 @@ class Changes:
     async def _activate(
         self, number: int, who: Who, preconditions: tuple[Callable[[Manifest], None], ...]
     ) -> Applied:
+        """The road without compiling: everything that is put in force exists already."""
         async with self._turn():
             before, _ = await self.in_force()
             _check(before, ChangeSet(preconditions=preconditions))
@@ -230,7 +233,6 @@ class Changes:
                 at=self._now(),
                 source=who.source,
             )
-            self._tidy_later()
             await self._commit(number)
         _log.info("generation.activated", generation=number, author=who.author, reason=who.reason)
         return Applied(number, True, False, made)
@@ -245,6 +247,8 @@ class Changes:
             raise ProcessError(
                 f"other changes have kept this one waiting for {TURN_SECONDS:.0f} s; try again later"
             ) from None
+        # From here on nobody else moves the pointer: not in this process (the lock), nor in another
+        # (the store refuses a child of anything but the generation in force).
         try:
             yield
         finally:
@@ -309,6 +313,7 @@ class Changes:
     # -- what blocks on the disk, called in threads --------------------------------------------
 
     def _in_force(self) -> tuple[Manifest, str | None]:
+        """See `in_force`. The pointer may move between the two reads; what it left is still kept."""
         number = self._store.current()
         if number is None:
             return Manifest(0, None, "", "", ""), None
@@ -348,6 +353,7 @@ class Changes:
             _log.debug("tidy.done", files=gone)
 
     def _now(self) -> str:
+        """The time as manifests and the journal have it: UTC, RFC 3339, whole seconds."""
         return self._clock().astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from resolver.admin.http import Context, Parameter, Route, reply
 from resolver.admin.problems import Problem, problem, register
@@ -36,7 +36,7 @@ from resolver.rules.model import (
     BLOCK_BELOW,
     key_of,
 )
-from resolver.rules.render import render
+from resolver.rules.render import render_rule
 
 register(
     {
@@ -110,7 +110,7 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
     qtype = _type(ctx.query["type"])
     number, ruleset, policy = await asyncio.to_thread(_in_force, ctx)
     found = ruleset.explain(folded)
-    deciding = _match_view(found.deciding) if found.deciding else None
+    deciding = _match_view(found.deciding, ruleset) if found.deciding else None
     return reply(
         Explained(
             to_text(folded),
@@ -120,7 +120,7 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
             deciding.list if deciding else None,
             deciding.rule if deciding else None,
             deciding.line if deciding else None,
-            tuple(_match_view(match) for match in found.matches),
+            tuple(_match_view(match, ruleset) for match in found.matches),
             _answer(folded, qtype, found, policy.answer),
         )
     )
@@ -174,34 +174,41 @@ def _answer(folded: bytes, qtype: int, found: Explanation, policy: AnswerPolicy)
 
 
 def _in_words(by: Literal["policy", "special"], data: bytes) -> AnswerView:
+    """A reply on the wire, read back."""
     summary = summarise(data)
     errors = [ErrorView(code, text) for code, text in summary.extended_errors]
     return AnswerView(by, summary.rcode, list(summary.answers), errors)
 
 
-def _match_view(match: RuleMatch) -> MatchView:
+def _match_view(match: RuleMatch, ruleset: Ruleset) -> MatchView:
+    """One rule for people."""
     effects = tuple(name for bit, name in _EFFECTS.items() if match.flags & bit)
-    return MatchView(match.list_id, _rule_text(match), match.line, effects)
+    return MatchView(match.list_id, _rule_text(match, ruleset), match.line, effects)
 
 
-def _rule_text(match: RuleMatch) -> str:
-    """The rule as canonical text, as far as it reaches the name that was asked about."""
-    return " ".join(render({key_of(match.name): match.flags}))
+def _rule_text(match: RuleMatch, ruleset: Ruleset) -> str:
+    """The whole rule as canonical text: `||ads.example^`, also when it was met from below.
+
+    A match has only the flags that reach the name asked about. The rule's own name and any name
+    below it see all of them between them.
+    """
+    flags = 0
+    rules = next(entry.rules for entry in ruleset.lists if entry.id == match.list_id)
+    for asked in (match.name, b"\x01x" + match.name):
+        for found in rules.explain(key_of(asked)):
+            flags |= found.flags if found.name == match.name else 0
+    return " ".join(render_rule(key_of(match.name), flags))
 
 
 ROUTES: Final[list[Route]] = [
     Route(
-        "GET",
-        "/v1/explain",
-        "read",
-        get_explain,
+        hdrs.METH_GET, "/v1/explain", "read", get_explain,
         "Why a name is blocked or not, and what a client gets",
         query=(
             Parameter("name", str, "The name, in any spelling; needed."),
             Parameter("type", str, "The record type: A, AAAA, HTTPS, TYPE65280, ...", "A"),
         ),
-        responses={200: Explained},
-        problems=("name-invalid", "type-invalid"),
+        responses={200: Explained}, problems=("name-invalid", "type-invalid"),
     ),
-]
+]  # fmt: skip
 """The doors of this file."""

@@ -93,48 +93,29 @@ async def get_journal(ctx: Context) -> web.StreamResponse:
 
 ROUTES: Final[list[Route]] = [
     Route(
-        "GET",
-        "/v1/generations",
-        "read",
-        get_generations,
+        hdrs.METH_GET, "/v1/generations", "read", get_generations,
         "Generations, newest first, and which one is in force",
         query=(Parameter("before", _Number, "Only generations before this number."), _LIMIT),
         responses={200: Generations},
     ),
     Route(
-        "GET",
-        "/v1/generations/{number}",
-        "read",
-        get_generation,
-        "The manifest of a generation",
-        responses={200: Manifest},
-        problems=("generation-unknown",),
-        etag=True,
+        hdrs.METH_GET, "/v1/generations/{number}", "read", get_generation, "The manifest of a generation",
+        "Octet for octet as it is kept: the ETag is the SHA-256 that a child names as its parent.",
+        responses={200: Manifest}, problems=("generation-unknown",), etag=True,
     ),
     Route(
-        "POST",
-        "/v1/generations/{number}/activate",
-        "admin",
-        post_activate,
+        hdrs.METH_POST, "/v1/generations/{number}/activate", "admin", post_activate,
         "Put a generation in force again",
-        description=(
-            "Answered with 200 once every worker serves it. If-Match takes the ETag of the generation in"
-            " force: the call is then refused when anything has changed since."
-        ),
-        query=(REASON,),
-        responses={200: Activated},
-        problems=("generation-unknown",),
-        etag=True,
-        seconds=CHANGE_SECONDS,
+        "Answered with 200 once every worker serves it. If-Match takes the ETag of the generation in force:"
+        " the call is then refused when anything has changed since.",
+        query=(REASON,), responses={200: Activated}, problems=("generation-unknown",),
+        etag=True, seconds=CHANGE_SECONDS,
     ),
     Route(
-        "GET",
-        "/v1/journal",
-        "read",
-        get_journal,
+        hdrs.METH_GET, "/v1/journal", "read", get_journal,
         "Every change of what is in force: who, why, when, from where",
         query=(Parameter("before", _Number, "Only rows before this `seq`."), _LIMIT),
         responses={200: Journal},
     ),
-]
+]  # fmt: skip
 """The doors of this file."""

@@ -37,10 +37,11 @@ from resolver.admin.plan import unknown_list
 from resolver.admin.problems import Problem, problem, register
 from resolver.admin.upload import spool
 from resolver.generation.manifest import ListDescription, ListEntry
+from resolver.rules.codes import REFUSALS
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import Diff
 from resolver.rules.model import Format, Kind, Match
-from resolver.rules.render import render
+from resolver.rules.render import render_rule
 from resolver.rules.report import Report
 
 register({"content-missing": Problem(404, "The list has no content yet")})
@@ -159,7 +160,8 @@ async def put_content(ctx: Context) -> web.StreamResponse:
     """Replace all rules of a list by what the body says."""
     list_id = ctx.path["id"]
     condition = on_content(ctx, list_id)
-    who_of(ctx)  # what can be refused at once is not read first
+    # What can be refused at once is not read first: the reason, and a tag that is stale already.
+    who_of(ctx)
     condition((await ctx.changes.in_force())[0])
     async with spool(ctx.request, ctx.settings) as spooled:
         change = ListChange(list_id, Replace(str(spooled.path)))
@@ -176,7 +178,11 @@ async def patch_content(ctx: Context) -> web.StreamResponse:
 
 
 async def get_content(ctx: Context) -> web.StreamResponse:
-    """The rules in force as canonical text, streamed: a list may be larger than the memory."""
+    """The rules in force as canonical text, streamed.
+
+    The file stays mapped while it is sent: a swap, or the end of the list, cannot cut it short. Past
+    the first octet nothing can be refused any more, so everything that may fail stands before it.
+    """
     list_id, entry = await _entry(ctx)
     etag = content_etag(entry)
     if etag is None:
@@ -188,7 +194,7 @@ async def get_content(ctx: Context) -> web.StreamResponse:
     response = web.StreamResponse(headers={hdrs.ETAG: f'"{etag}"'})
     response.content_type, response.charset = "text/plain", "utf-8"
     await response.prepare(ctx.request)
-    lines = iter(render(rules.rules()))
+    lines = (line for key, value in rules.items() for line in render_rule(key, value))
     while chunk := await asyncio.to_thread(_take, lines):
         await response.write(chunk)
     await response.write_eof()
@@ -211,42 +217,29 @@ async def _entry(ctx: Context) -> tuple[str, ListEntry]:
 
 
 async def _apply(ctx: Context, change: ChangeSet) -> Applied:
+    """Down the one road, or with `?dry_run=1` only along it with the eyes."""
     return await ctx.changes.apply(change, who_of(ctx), dry_run=ctx.query["dry_run"])
 
 
 def _content_changed(applied: Applied) -> web.Response:
-    result = applied.lists[0]
+    """The answer to a push or a patch. A dry run has no tag: nothing has the state it speaks of."""
+    result = msgspec.structs.asdict(applied.lists[0])
+    del result["deleted"]
     return reply(
-        ContentChanged(
-            result.list,
-            applied.generation,
-            applied.changed,
-            result.created,
-            applied.dry_run,
-            result.entries,
-            result.digest,
-            result.report,
-            result.diff,
-            result.not_found,
-            result.seconds,
-        ),
-        etag=None if applied.dry_run else result.digest,
+        ContentChanged(generation=applied.generation, dry_run=applied.dry_run, **result),
+        etag=None if applied.dry_run else applied.lists[0].digest,
     )
 
 
 def _view(list_id: str, entry: ListEntry) -> ListView:
-    said = entry.description
+    """What is said of a list and what is known of its content, side by side."""
     return ListView(
-        list_id,
-        said.title,
-        said.kind,
-        said.format,
-        said.match,
-        said.enabled,
-        entry.entries,
-        entry.rules,
-        entry.detected,
-        entry.updated,
+        id=list_id,
+        entries=entry.entries,
+        digest=entry.rules,
+        detected=entry.detected,
+        updated=entry.updated,
+        **msgspec.structs.asdict(entry.description),
     )
 
 
@@ -258,97 +251,52 @@ _BODY: Final = RawBody(
     ("text/plain", "application/octet-stream", "application/x-www-form-urlencoded"),
 )
 
+register({code: Problem(422, title) for code, title in REFUSALS.items()})
+
 ROUTES: Final[list[Route]] = [
     Route(
-        "GET",
-        "/v1/lists",
-        "read",
-        get_lists,
-        "Every list of the generation in force",
+        hdrs.METH_GET, "/v1/lists", "read", get_lists, "Every list of the generation in force",
         responses={200: Lists},
     ),
     Route(
-        "GET",
-        "/v1/lists/{id}",
-        "read",
-        get_list,
-        "One list",
-        responses={200: ListView},
-        problems=("list-unknown",),
-        etag=True,
+        hdrs.METH_GET, "/v1/lists/{id}", "read", get_list, "One list",
+        responses={200: ListView}, problems=("list-unknown",), etag=True,
+    ),
+    # What a list is for, and whether it counts at all, is more than its content: a token that may push
+    # could turn a block list into one that allows everything.
+    Route(
+        hdrs.METH_PUT, "/v1/lists/{id}", "admin", put_list, "Describe a list, or create one",
+        "Replaces the whole description; what is left out gets its default. `enabled` and `title` change"
+        " at once, `format` with the next content. `kind` and `match` say how lines are read, so a list"
+        " that has content needs its content with them (POST /v1/transactions).",
+        query=_CHANGE, body=ListDescription, responses={200: ListChanged, 201: ListChanged},
+        problems=("content-needed", "too-many-lists"), etag=True, seconds=CHANGE_SECONDS,
     ),
     Route(
-        "PUT",
-        "/v1/lists/{id}",
-        "admin",
-        put_list,
-        "Describe a list, or create one",
-        description=(
-            "Replaces the whole description; what is left out gets its default. `enabled` and `title`"
-            " change at once, `format` with the next content. `kind` and `match` say how lines are"
-            " read, so that a list with content needs its content with them (POST /v1/transactions)."
-        ),
-        query=_CHANGE,
-        body=ListDescription,
-        responses={200: ListChanged, 201: ListChanged},
-        problems=("content-needed", "too-many-lists"),
-        etag=True,
-        seconds=CHANGE_SECONDS,
+        hdrs.METH_DELETE, "/v1/lists/{id}", "admin", delete_list, "Delete a list and its rules",
+        query=_CHANGE, responses={200: ListDeleted},
+        problems=("list-unknown",), etag=True, seconds=CHANGE_SECONDS,
+    ),
+    # The answer is text/plain; the table only knows JSON. It may take as long as a slow line needs.
+    Route(
+        hdrs.METH_GET, "/v1/lists/{id}/content", "read", get_content, "The rules of a list as text",
+        "One line a rule, sorted, in Adblock notation; pushed again it gives the same rules.",
+        responses={200: None}, problems=("list-unknown", "content-missing"), etag=True, seconds=600.0,
+    ),
+    # 200 and not 201 for a list that begins here: 200 is the promise that every worker serves it.
+    Route(
+        hdrs.METH_PUT, "/v1/lists/{id}/content", "lists:push", put_content, "Replace a list's content",
+        "The body is the list itself, plain or packed with gzip or zstd (Content-Encoding). A list that is"
+        " not there is created with kind block and format auto. Answered with 200 once every worker"
+        " serves the new rules. The same rules make no new generation.",
+        query=_CHANGE, body=_BODY, responses={200: ContentChanged},
+        problems=("too-many-lists", *REFUSALS), etag=True, seconds=CHANGE_SECONDS,
     ),
     Route(
-        "DELETE",
-        "/v1/lists/{id}",
-        "admin",
-        delete_list,
-        "Delete a list and its rules",
-        query=_CHANGE,
-        responses={200: ListDeleted},
-        problems=("list-unknown",),
-        etag=True,
-        seconds=CHANGE_SECONDS,
+        hdrs.METH_PATCH, "/v1/lists/{id}/content", "lists:push", patch_content, "Add and remove lines",
+        "Lines are read in the list's format. Lines to remove that named no rule are told, and no fault.",
+        query=_CHANGE, body=ContentPatch, responses={200: ContentChanged},
+        problems=("list-unknown", *REFUSALS), etag=True, seconds=CHANGE_SECONDS,
     ),
-    Route(
-        "GET",
-        "/v1/lists/{id}/content",
-        "read",
-        get_content,
-        "The rules of a list as canonical text",
-        description="One line a rule, sorted, in Adblock notation; pushed again it gives the same rules.",
-        responses={200: str},
-        problems=("list-unknown", "content-missing"),
-        etag=True,
-        seconds=600.0,
-    ),
-    Route(
-        "PUT",
-        "/v1/lists/{id}/content",
-        "lists:push",
-        put_content,
-        "Replace the content of a list",
-        description=(
-            "The body is the list itself, plain or packed with gzip or zstd (Content-Encoding). A list"
-            " that is not there is created with kind block and format auto. Answered with 200 once"
-            " every worker serves the new rules. The same rules make no new generation."
-        ),
-        query=_CHANGE,
-        body=_BODY,
-        responses={200: ContentChanged},
-        problems=("too-many-lists",),
-        etag=True,
-        seconds=CHANGE_SECONDS,
-    ),
-    Route(
-        "PATCH",
-        "/v1/lists/{id}/content",
-        "lists:push",
-        patch_content,
-        "Add and remove single lines",
-        query=_CHANGE,
-        body=ContentPatch,
-        responses={200: ContentChanged},
-        problems=("list-unknown",),
-        etag=True,
-        seconds=CHANGE_SECONDS,
-    ),
-]
+]  # fmt: skip
 """The doors of this file."""

@@ -126,6 +126,8 @@ def _job(old: ListEntry | None, item: ListChange, blobs: str, dry_run: bool) -> 
         raise unknown_list(item.list)
     if item.delete:
         return None
+    # A patch and a bare description build on rules that were read before; only a replacing push
+    # brings lines that can be read in another way.
     description = _description(old, item)
     if old is not None and old.rules is not None and not isinstance(item.content, Replace):
         _check_reading(old.description, description, item.list)
@@ -140,13 +142,14 @@ def _job(old: ListEntry | None, item: ListChange, blobs: str, dry_run: bool) -> 
     match item.content:
         case Replace(source=source):
             return msgspec.structs.replace(job, source=source)
-        case Patch(add=add, remove=remove):
+        case Patch(add=add, remove=remove) if add or remove:
             return msgspec.structs.replace(job, add=add, remove=remove)
-        case None:
-            return None
+        case _:
+            return None  # a description alone, or a patch that says nothing
 
 
 def _description(old: ListEntry | None, item: ListChange) -> ListDescription:
+    """What the list is after the change: as the change says, else as it was, else the defaults."""
     return item.description or (old.description if old else ListDescription())
 
 
@@ -186,7 +189,12 @@ def _refusals(outcomes: Mapping[int, Outcome]) -> dict[int, RequestError]:
 
 
 def _entry(old: ListEntry | None, item: ListChange, outcome: Outcome | None, at: str) -> ListEntry:
-    """The list's entry of the new manifest. The same rules keep the entry as it was."""
+    """The list's entry of the new manifest.
+
+    The same rules keep the entry as it was, `updated` included: a feed that is pushed every hour and
+    did not change makes no generation. A patch keeps what is known of the whole list's format, as
+    its few lines say little about it.
+    """
     description = _description(old, item)
     if outcome is None or (old is not None and old.rules == outcome.rules):
         return msgspec.structs.replace(old or ListEntry(description), description=description)
@@ -197,9 +205,10 @@ def _entry(old: ListEntry | None, item: ListChange, outcome: Outcome | None, at:
 
 
 def _result(list_id: str, old: ListEntry | None, entry: ListEntry, outcome: Outcome | None) -> ListResult:
+    """What is reported of one list; what only a reading can know is there when it was read."""
     result = ListResult(
         list_id,
-        changed=old != entry,
+        changed=old != entry,  # what is enough to make a generation, and no more
         created=old is None,
         entries=entry.entries,
         digest=entry.rules,
@@ -223,6 +232,7 @@ def unknown_list(list_id: str) -> RequestError:
 
 
 def _named_twice(list_id: str) -> RequestError:
+    """Two changes of one list have no order between them, so there is no telling which one wins."""
     return problem(
         "list-named-twice",
         f"List {list_id} stands in this transaction before. Put everything about it into one change.",

@@ -1,11 +1,16 @@
-"""`/v1/policy`: the policy document, what a group gets. It changes by the same road as lists do."""
+"""`/v1/policy`: the policy document, what a group gets.
+
+It is part of the generation and changes by the same road as lists do, so a rollback brings back the
+policy as well, and a worker never serves the lists of one generation by the policy of another. The
+document is replaced whole; what it may say, and what it refuses, stands in `resolver.policy.model`.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from resolver.admin.changes import CHANGE_SECONDS
 from resolver.admin.changeset import ChangeSet
@@ -41,19 +46,15 @@ async def put_policy(ctx: Context) -> web.StreamResponse:
 
 
 ROUTES: Final[list[Route]] = [
-    Route("GET", "/v1/policy", "read", get_policy, "The policy in force", responses={200: Policy}, etag=True),
     Route(
-        "PUT",
-        "/v1/policy",
-        "admin",
-        put_policy,
-        "Replace the policy",
-        description="Replaces the whole document; what is left out gets its default.",
-        query=(REASON, DRY_RUN),
-        body=Policy,
-        responses={200: PolicyChanged},
-        etag=True,
-        seconds=CHANGE_SECONDS,
+        hdrs.METH_GET, "/v1/policy", "read", get_policy, "The policy in force",
+        responses={200: Policy}, etag=True,
     ),
-]
+    Route(
+        hdrs.METH_PUT, "/v1/policy", "admin", put_policy, "Replace the policy",
+        "Replaces the whole document; what is left out gets its default.",
+        query=(REASON, DRY_RUN), body=Policy, responses={200: PolicyChanged},
+        etag=True, seconds=CHANGE_SECONDS,
+    ),
+]  # fmt: skip
 """The doors of this file."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from resolver.admin.changes import CHANGE_SECONDS
 from resolver.admin.changeset import ChangeSet, ListChange, ListResult, Patch, Replace
@@ -129,6 +129,7 @@ def _nonsense(item: TransactionItem) -> str:
 
 
 def _change(item: TransactionItem, path: Path | None) -> ListChange:
+    """One item in the words of `admin.changeset`; `path` is where its content was spooled."""
     content: Replace | Patch | None = None
     if path is not None:
         content = Replace(str(path))
@@ -172,28 +173,14 @@ def _spool_all(folder: Path, items: Sequence[TransactionItem], paths: list[Path 
 
 ROUTES: Final[list[Route]] = [
     Route(
-        "POST",
-        "/v1/transactions",
-        "lists:push",
-        post_transaction,
+        hdrs.METH_POST, "/v1/transactions", "lists:push", post_transaction,
         "Change several lists and the policy in one swap",
-        description=(
-            "All or nothing. If-Match takes the ETag of the generation in force (GET"
-            " /v1/generations/{number}): the transaction is then refused when anything has changed since."
-            " A content of no octets is refused like an empty push."
-        ),
-        query=(REASON, DRY_RUN),
-        body=Transaction,
-        body_octets=MAX_OCTETS,
-        responses={200: TransactionDone},
-        problems=(
-            "transaction-refused",
-            "change-unclear",
-            "list-named-twice",
-            "too-many-lists",
-        ),
-        etag=True,
-        seconds=CHANGE_SECONDS,
+        "All or nothing. If-Match takes the ETag of the generation in force (GET"
+        " /v1/generations/{number}): the transaction is then refused when anything has changed since."
+        " A content of no octets is refused like an empty push.",
+        query=(REASON, DRY_RUN), body=Transaction, body_octets=MAX_OCTETS, responses={200: TransactionDone},
+        problems=("transaction-refused", "change-unclear", "too-many-lists"),
+        etag=True, seconds=CHANGE_SECONDS,
     ),
-]
+]  # fmt: skip
 """The doors of this file."""

@@ -128,6 +128,7 @@ class Workers:
             channel.preparing, channel.prepared = number, None
         self._tell(Prepare(number))
 
+        # One refusal decides; so does the last answer. Both are looked at again at every message.
         def refused() -> dict[int, str]:
             answers = {c.worker: c.prepared for c in self._channels if c.prepared is not None}
             return {worker: answer.trouble for worker, answer in answers.items() if answer.trouble}
@@ -156,6 +157,7 @@ class Workers:
         return [channel.worker for channel in self._channels if not channel.confirmed]
 
     def _tell(self, message: ToWorker) -> None:
+        """Say the same to everyone; nobody's full buffer keeps it from the next."""
         for channel in self._channels:
             channel.send(message)
 
@@ -180,7 +182,15 @@ class Workers:
 
 
 class _Channel:
-    """One socket, what waits to be written to it, and what was read from it."""
+    """One socket, what waits to be written to it, and what was read from it.
+
+    What `Workers` asks for stands in pairs of question and answer, so that a late word about anything
+    else finds nothing to answer:
+
+        pinged, ping               the last Ping sent, the last one answered
+        preparing, prepared        the generation asked for (0: none), and what was said of it
+        committing, confirmed      the generation told, whether it is served; `refused`: it cannot be
+    """
 
     def __init__(
         self, worker: int, sock: socket.socket, heard: Callable[[_Channel, ToAdmin, bool], None]
@@ -206,10 +216,12 @@ class _Channel:
         self.refused = False
 
     def start(self) -> None:
+        """Begin to read, on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._socket, self._readable)
 
     def close(self) -> None:
+        """Leave the loop and close the socket; may be called twice."""
         if self._loop is not None:
             self._loop.remove_reader(self._socket)
             self._loop.remove_writer(self._socket)
@@ -217,6 +229,7 @@ class _Channel:
         self._socket.close()
 
     def state(self) -> WorkerState:
+        """What is known now, as a value that does not change any more."""
         seen = None if self._seen is None else time.monotonic() - self._seen
         return WorkerState(
             self.worker, self._pid, self._generation, self.trouble, seen, dict(self._counters), self._rubbish
@@ -250,6 +263,7 @@ class _Channel:
         self._loop.remove_writer(self._socket)
 
     def _readable(self) -> None:
+        """The loop says that something came. Nothing that a worker sends raises out of here."""
         for data in self._messages():
             self._seen = time.monotonic()
             try:
@@ -309,6 +323,7 @@ class _Channel:
         return False
 
     def _take_hello(self, hello: Hello) -> bool:
+        """A Hello says everything at once; another process counts from zero again."""
         restarted = hello.pid != self._pid
         if restarted:
             self._counters = {}
@@ -321,5 +336,6 @@ class _Channel:
         return restarted
 
     def _confirm(self, generation: int) -> None:
+        """The worker serves `generation`: that may be what somebody waits for."""
         if generation == self.committing:
             self.confirmed, self.refused, self.trouble = True, False, ""
