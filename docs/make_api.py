@@ -9,7 +9,9 @@ while the page is older than the routes. Nothing is started and no socket is ope
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -46,17 +48,24 @@ DNS worker serves it. Changes to what has an ETag honour `If-Match` and `If-None
 
 
 def render(document: Json) -> str:
-    """The whole page."""
+    """The whole page. Problems that every operation may answer with are named once, before them."""
     schemas = document["components"]["schemas"]
     operations = [
         (path, method, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
+    always = set.intersection(*(_codes(one) for _, _, one in operations))
+    with_token = (
+        set.intersection(*(_codes(one) for _, _, one in operations if "security" not in one)) - always
+    )
+    said = always | with_token
     parts = [
         _HEAD.format(urn=URN),
         _contents(operations),
-        *(_operation(path, method, operation, schemas) for path, method, operation in operations),
+        f"Every operation may answer with {_names(always)}, and each that needs a token with "
+        f"{_names(with_token)}. They are not repeated below.\n",
+        *(_operation(path, method, operation, schemas, said) for path, method, operation in operations),
         "## Types\n",
         *(_schema(name, schema, schemas) for name, schema in sorted(schemas.items())),
         _problems(),
@@ -77,8 +86,29 @@ def _anchor(method: str, path: str) -> str:
     return "".join(c for c in f"{method} {path}".lower().replace(" ", "-") if c.isalnum() or c in "-_")
 
 
-def _operation(path: str, method: str, operation: Json, schemas: Json) -> str:
-    parts = [f"## `{method.upper()} {path}`\n", f"{operation['summary']}.\n", f"{operation['description']}\n"]
+def _codes(operation: Json) -> set[str]:
+    """The codes of every problem that an operation may answer with."""
+    return {code for response in operation["responses"].values() for code in _codes_of(response)}
+
+
+def _codes_of(response: Json) -> list[str]:
+    """The codes of one answer; its description is `code`: title; `code`: title."""
+    if "application/problem+json" not in response.get("content", {}):
+        return []
+    return [part.split(":")[0].strip("`") for part in response["description"].split("; ")]
+
+
+def _names(codes: Iterable[str]) -> str:
+    return ", ".join(f"`{code}`" for code in sorted(codes))
+
+
+def _operation(path: str, method: str, operation: Json, schemas: Json, said: set[str]) -> str:
+    """One operation; problems that were `said` before are left out."""
+    parts = [
+        f"## `{method.upper()} {path}`\n",
+        f"**{operation['summary']}**\n",
+        f"{operation['description']}\n",
+    ]
     parameters = [
         (
             f"`{one['name']}`",
@@ -92,7 +122,7 @@ def _operation(path: str, method: str, operation: Json, schemas: Json) -> str:
         parts.append(_table(("parameter", "in", "type", "meaning"), parameters))
     if "requestBody" in operation:
         parts.append(_body(operation["requestBody"], schemas))
-    parts.append(_responses(operation["responses"], schemas))
+    parts.append(_responses(operation["responses"], schemas, said))
     return "\n".join(parts)
 
 
@@ -104,13 +134,13 @@ def _body(body: Json, schemas: Json) -> str:
     return f"Body: {kinds}. {body.get('description', '')}".rstrip() + "\n"
 
 
-def _responses(responses: Json, schemas: Json) -> str:
+def _responses(responses: Json, schemas: Json, said: set[str]) -> str:
     rows = []
     for status, response in responses.items():
         content = response.get("content", {})
-        if "application/problem+json" in content:
-            codes = ", ".join(part.split(":")[0] for part in response["description"].split("; "))
-            rows.append((status, f"problem: {codes}"))
+        if codes := _codes_of(response):
+            if fresh := [code for code in codes if code not in said]:
+                rows.append((status, f"problem: {_names(fresh)}"))
         elif "application/json" in content:
             rows.append((status, _type(content["application/json"]["schema"], schemas)))
         else:
@@ -158,9 +188,18 @@ def _schema(name: str, schema: Json, schemas: Json) -> str:
             "required" if key in required else f"`{json.dumps(one['default'])}`" if "default" in one else ""
         )
         rows.append((f"`{key}`", _type(one, schemas), default))
-    description = str(schema.get("description", "")).strip()
+    description = _prose(schema.get("description", ""))
     text = _table(("member", "type", "default"), rows) if rows else _type(schema, schemas) + "\n"
     return f"### {name}\n\n" + (f"{description}\n\n" if description else "") + text
+
+
+def _prose(docstring: str) -> str:
+    """A docstring as Markdown. Its indentation goes (Python 3.13 drops it, earlier ones keep it); a
+    paragraph that is laid out in columns stays as it is, in a block of its own."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(
+        f"```text\n{one}\n```" if re.search(r"\S {3,}|^ {3,}", one, re.M) else one for one in paragraphs
+    )
 
 
 def _problems() -> str:

@@ -46,11 +46,22 @@ def _commands(path: Path) -> Iterator[list[str]]:
             if language == "console" and not line.startswith(("$ ", "# ")):
                 continue  # what a command prints
             text = line.removeprefix("$ ").removeprefix("# ") if language == "console" else line
-            # One line may hold several: `a && b`, `a | b`.
-            for part in re.split(r"\s*(?:&&|\|\||[;|])\s*", text.strip()):
-                words = shlex.split(part, comments=True)
-                if words:
-                    yield words
+            yield from _split(text.strip())
+
+
+def _split(line: str) -> Iterator[list[str]]:
+    """One line may hold several commands: `a && b`, `a | b`. What is quoted is no operator."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;")
+    lexer.whitespace_split = True
+    words: list[str] = []
+    for word in lexer:
+        if word in {"|", "||", "&&", ";", "&"}:
+            yield words
+            words = []
+        else:
+            words.append(word)
+    if words:
+        yield words
 
 
 def _check_command(words: list[str]) -> None:
@@ -121,10 +132,7 @@ def _settings_rows() -> dict[str, tuple[str, str]]:
 
 def _settings_keys() -> dict[str, tuple[str, str]]:
     """The settings as the code has them, in the form of the table."""
-    variables = {
-        f"{section}.{key}" if section else key: name
-        for name, (section, key, _) in settings._OVERRIDES.items()
-    }
+    variables = {key: name for name, (key, _) in settings._OVERRIDES.items()}
     defaults = msgspec.to_builtins(settings.Settings())
     found: dict[str, object] = {"upstream.url": [upstream["url"] for upstream in defaults.pop("upstream")]}
     for key, value in defaults.items():
@@ -132,7 +140,7 @@ def _settings_keys() -> dict[str, tuple[str, str]]:
             found |= {f"{key}.{inner}": one for inner, one in value.items()}
         else:
             found[key] = value
-    variables["upstream.url"] = "BELISHA_UPSTREAM"
+    variables["upstream.url"] = variables.pop("upstream")
     return {key: (_toml(key, value), variables[key]) for key, value in found.items()}
 
 

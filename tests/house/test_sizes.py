@@ -44,7 +44,7 @@ def test_functions_are_read_in_one_look(module: Module) -> None:
     assert not long
 
 
-@every_module
+@pytest.mark.parametrize("module", modules(), ids=str)
 def test_blocks_are_not_nested_deep(module: Module) -> None:
     deep = {f.name: nesting(f) for f in functions(module) if nesting(f) > NESTING}
     assert not deep
