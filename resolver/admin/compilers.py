@@ -34,6 +34,8 @@ _REFILL_SECONDS: Final = 0.2
 _LAST_SECONDS: Final = 1.0
 """How long to wait for the exit status of a child that has stopped talking."""
 
+_CLOSED: Final = "the compiler is being shut down; try again once the service is back"
+
 
 class Compilers:
     """All compiler children of this process. Belongs to one event loop."""
@@ -80,8 +82,6 @@ class Compilers:
     async def close(self) -> None:
         """Kill every child, also those at work; whoever waits for one gets ProcessError."""
         self._closed = True
-        for refill in self._refills:
-            refill.cancel()
         await asyncio.gather(*self._refills, return_exceptions=True)
         for child in self._working:
             _signal(child)
@@ -93,7 +93,7 @@ class Compilers:
         """Take a child, ask it, and put it back or end it."""
         child = await self._take()
         self._working.add(child)
-        refill = self._refill_later(_REFILL_SECONDS)
+        refill = asyncio.get_running_loop().call_later(_REFILL_SECONDS, self._refill)
         again = False
         try:
             outcome = await _ask(child, job, seconds)
@@ -105,7 +105,7 @@ class Compilers:
             if again and not self._closed and len(self._idle) < self._spare:
                 self._idle.append(child)
             else:
-                self._refill_later(0)
+                self._refill()
                 await _kill(child)
 
     async def _take(self) -> Process:
@@ -119,32 +119,44 @@ class Compilers:
 
     async def _spawn(self) -> Process:
         """Start a child. Raises ProcessError, also when everything was closed meanwhile."""
-        closed = ProcessError("the compiler is being shut down; try again once the service is back")
         if self._closed:
-            raise closed
+            raise ProcessError(_CLOSED)
+        start = asyncio.create_task(_start(self._command))
         try:
-            child = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE, limit=MAX_OUTCOME
-            )
-        except OSError as error:
-            raise ProcessError(f"the compiler cannot be started: {error.strerror}") from error
-        if self._closed:
-            await _kill(child)
-            raise closed
+            child = await asyncio.shield(start)
+        except asyncio.CancelledError:
+            # asyncio leaves pipes open when a start is broken off half-way: let it end, then undo it.
+            with contextlib.suppress(ProcessError):
+                await _kill(await start)
+            raise
+        await self._stop_if_closed(child)
         return child
 
-    def _refill_later(self, seconds: float) -> asyncio.Task[None]:
-        """Fill the reserve after a while, in the background."""
+    async def _stop_if_closed(self, child: Process) -> None:
+        """End a child that was started while everything was being closed. Raises ProcessError."""
+        if self._closed:
+            await _kill(child)
+            raise ProcessError(_CLOSED)
+
+    def _refill(self) -> None:
+        """Fill the reserve in the background."""
 
         async def refill() -> None:
-            await asyncio.sleep(seconds)
             with contextlib.suppress(ProcessError):  # whoever needs a child next is told then
                 await self.start()
 
-        task = asyncio.create_task(refill())
-        self._refills.add(task)
-        task.add_done_callback(self._refills.discard)
-        return task
+        if not self._closed:
+            task = asyncio.create_task(refill())
+            self._refills.add(task)
+            task.add_done_callback(self._refills.discard)
+
+
+async def _start(command: Sequence[str]) -> Process:
+    """Start one child. Raises ProcessError."""
+    try:
+        return await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=MAX_OUTCOME)
+    except OSError as error:
+        raise ProcessError(f"the compiler cannot be started: {error.strerror}") from error
 
 
 async def _ask(child: Process, job: Job, seconds: float) -> Outcome:

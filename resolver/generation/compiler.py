@@ -31,12 +31,12 @@ from resolver.errors import CorruptFile, ListRefused, StoreError
 from resolver.generation import limits
 from resolver.generation.blobs import Blobs
 from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
-from resolver.rules.compile import compile_rules, rules_digest
-from resolver.rules.compiled import CompiledList
+from resolver.generation.mapped import open_list
+from resolver.rules.compile import canonical_keys, compile_rules, rules_digest
 from resolver.rules.diff import Diff, diff
 from resolver.rules.model import Rules
 from resolver.rules.parse import Parsed, parse_list
-from resolver.rules.patch import patch_rules
+from resolver.rules.patch import Patched, patch_rules
 
 _NICENESS: Final = 10
 _OOM_SCORE: Final = "500"
@@ -46,6 +46,15 @@ _STAY_KB: Final = 128 * 1024
 """A child whose resident size ever was larger makes room for a fresh one."""
 _MAX_JOBS: Final = 1000
 """A child retires after so many jobs, whatever its size: nothing slow can pile up in it."""
+_MAX_NOT_FOUND: Final = 1000
+"""Lines that named no rule and are told back; the outcome must stay short."""
+
+_BUILD_PER_RULE: Final = 64
+_BUILD_PER_OCTET: Final = 4
+"""Octets that the build takes at its peak, for each rule and for each octet of the keys. Measured
+were 52 and 2.9; marisa-trie calls terminate() when it gets no memory, so we ask before."""
+
+_TOO_LARGE: Final = "list-too-large"
 
 
 def main() -> int:
@@ -92,13 +101,12 @@ def work(job: Job) -> Outcome:
     """Read, compare, compile and store. Raises ListRefused and StoreError, and may run into the limits."""
     blobs = Blobs(Path(job.blobs))
     started = time.perf_counter()
-    old = _previous(blobs, job)
-    parsed, not_found = _parse(job, old)
-    digest = rules_digest(parsed.rules)
-    changes = _changes(job, old, parsed.rules, digest)
-    del old  # half of the memory, before the build takes as much again
+    parsed, not_found, changes = _patched(blobs, job) if job.source is None else _replaced(job.source, job)
+    keys = canonical_keys(parsed.rules)
+    digest = rules_digest(parsed.rules, keys)
+    changes = changes or _changes(blobs, job.previous, parsed.rules, digest)
     built = time.perf_counter()
-    octets = _store(blobs, digest, parsed.rules, dry_run=job.dry_run)
+    octets = _store(blobs, digest, parsed.rules, keys, dry_run=job.dry_run)
     return Outcome(
         rules=digest,
         entries=len(parsed.rules),
@@ -107,11 +115,8 @@ def work(job: Job) -> Outcome:
         diff=changes,
         parse_seconds=round(built - started, 6),
         build_seconds=round(time.perf_counter() - built, 6),
-        not_found=not_found,
+        not_found=not_found[:_MAX_NOT_FOUND],
     )
-
-
-_TOO_LARGE: Final = "list-too-large"
 
 
 def _too_large(what: str) -> Outcome:
@@ -127,49 +132,45 @@ def _stumbled(error: Exception) -> str:
     return f"the compiler stumbled over {type(error).__name__} ({error}) in {where}; please report it"
 
 
-def _parse(job: Job, old: Rules | None) -> tuple[Parsed, list[str]]:
-    """The rules that the job asks for, and the lines of `remove` that named no rule."""
-    if job.source is None:
-        patched = patch_rules(
-            old or {}, job.add, job.remove, format=job.format, match=job.match, kind=job.kind
-        )
-        return patched, []
+def _replaced(source: str, job: Job) -> tuple[Parsed, list[str], None]:
+    """The rules of a whole list."""
     try:
-        data = Path(job.source).read_bytes()
+        data = Path(source).read_bytes()
     except OSError as error:
-        raise StoreError(f"{job.source} cannot be read: {error.strerror}") from error
-    return parse_list(data, format=job.format, match=job.match, kind=job.kind), []
+        raise StoreError(f"{source} cannot be read: {error.strerror}") from error
+    return parse_list(data, format=job.format, match=job.match, kind=job.kind), [], None
 
 
-def _previous(blobs: Blobs, job: Job) -> Rules | None:
-    """The rules that stand now, None when there are none.
+def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
+    """The rules after single changes, which lines named no rule, and the diff while both are here.
 
-    A damaged file only costs a replacing push its diff: that push is how it gets repaired. A patch
-    has nothing to start from then. Raises CorruptFile for a patch.
+    Raises CorruptFile when the rules before are damaged: there is nothing to start from then.
     """
-    if job.previous is None:
-        return None
+    old = open_list(blobs, job.previous).rules() if job.previous else {}
+    patched = patch_rules(old, job.add, job.remove, format=job.format, match=job.match, kind=job.kind)
+    return patched, patched.not_found, diff(old, patched.rules)
+
+
+def _changes(blobs: Blobs, previous: str | None, new: Rules, digest: str) -> Diff | None:
+    """What a whole list changes; None when the rules before are damaged.
+
+    Such a push must not fail for want of a diff: it is how the damage gets repaired.
+    """
+    if previous == digest:
+        return Diff(unchanged=len(new))
     try:
-        return CompiledList(blobs.open(job.previous), verify=True).rules()
+        return diff(open_list(blobs, previous).rules() if previous else {}, new)
     except CorruptFile:
-        if job.source is None:
-            raise
         return None
 
 
-def _changes(job: Job, old: Rules | None, new: Rules, digest: str) -> Diff | None:
-    """What the job changes, None when nothing is known of the rules before."""
-    if old is None and job.previous is not None:
-        return None
-    return diff(old or {}, new)
-
-
-def _store(blobs: Blobs, digest: str, rules: Rules, *, dry_run: bool) -> int:
+def _store(blobs: Blobs, digest: str, rules: Rules, keys: list[bytes], *, dry_run: bool) -> int:
     """Make sure the compiled file stands there, whole; its size in octets (0: it does not)."""
     size = _whole(blobs, digest)
     if size or dry_run:
         return size
-    data = compile_rules(rules)
+    limits.need(_BUILD_PER_RULE * len(keys) + _BUILD_PER_OCTET * sum(map(len, keys)))
+    data = compile_rules(rules, keys)
     blobs.write(digest, data)
     return len(data)
 
@@ -177,11 +178,10 @@ def _store(blobs: Blobs, digest: str, rules: Rules, *, dry_run: bool) -> int:
 def _whole(blobs: Blobs, digest: str) -> int:
     """The size of the file if it is there and undamaged, else 0: compiling again repairs it."""
     try:
-        buffer = blobs.open(digest)
-        CompiledList(buffer, verify=True)
-    except CorruptFile:
+        open_list(blobs, digest)
+        return blobs.path(digest).stat().st_size
+    except (CorruptFile, FileNotFoundError):
         return 0
-    return len(buffer)
 
 
 def _settle() -> int:

@@ -34,6 +34,12 @@ _SECONDS: Final = 300.0
 _MAX_REASON: Final = 1000
 """Characters of the reason, however many files were refused."""
 
+_MAX_TITLE: Final = 200
+"""As `resolver.generation.manifest.Title` has it."""
+
+_MAX_STEM: Final = 56
+"""Characters of a list id that come from the file name; it leaves room for a number (63 in all)."""
+
 _UNFIT: Final = re.compile(r"[^a-z0-9._-]+")
 
 
@@ -95,7 +101,7 @@ def _files(folder: Path) -> Iterator[tuple[str, Kind, Path]]:
 
 def _free_id(stem: str, taken: set[str]) -> str:
     """A valid list id from a file name that nobody has yet: `My List` is `my-list`, then `my-list-2`."""
-    wanted = _UNFIT.sub("-", stem.lower()).strip("._-")[:56] or "list"
+    wanted = _UNFIT.sub("-", stem.lower()).strip("._-")[:_MAX_STEM] or "list"
     list_id, count = wanted, 1
     while list_id in taken:
         count += 1
@@ -104,9 +110,9 @@ def _free_id(stem: str, taken: set[str]) -> str:
 
 
 def _entry(path: Path, kind: Kind, now: str, outcome: Outcome) -> ListEntry:
-    """How generation 1 knows the list."""
-    description = ListDescription(kind=kind, title=path.name[:200])
-    if outcome.rules is None:
-        return ListEntry(description, updated=now)
-    detected = outcome.report.format if outcome.report else ""
+    """How generation 1 knows the list; the title is what the list calls itself."""
+    report = outcome.report
+    title = (report.header.title if report else None) or path.name
+    description = ListDescription(kind=kind, title=title[:_MAX_TITLE])
+    detected = report.format if report else ""
     return ListEntry(description, outcome.rules, outcome.entries, detected, now)

@@ -7,6 +7,7 @@ memory of the process that answers. The parent's time limit on the wall clock is
 
 from __future__ import annotations
 
+import mmap
 import os
 import resource
 import signal
@@ -69,6 +70,17 @@ def apply(memory_mb: int, cpu_seconds: int) -> None:
     used = int(usage.ru_utime + usage.ru_stime)
     signal.signal(signal.SIGXCPU, _out_of_time)
     _limit(resource.RLIMIT_CPU, used + 1 + (cpu_seconds or CPU_SECONDS))
+
+
+def need(octets: int) -> None:
+    """Raise MemoryError unless that much more memory can be had.
+
+    For what comes from a library that ends the process when memory runs out under it.
+    """
+    try:
+        mmap.mmap(-1, max(octets, 1)).close()
+    except OSError as error:
+        raise MemoryError from error
 
 
 def lift() -> None:

@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +18,6 @@ import pytest
 
 from resolver.admin.compilers import Compilers
 from resolver.errors import ProcessError
-from resolver.generation.blobs import Blobs
 from resolver.generation.jobs import MAX_OUTCOME, Job, Outcome
 
 JOB = Job(blobs="unused")
@@ -37,7 +35,9 @@ def script(body: str) -> tuple[str, ...]:
 
 
 ONCE = script("say('{\"entries\": %d}' % os.getpid())")
-AGAIN = script("while line:\n    say('{\"entries\": %d, \"again\": true}' % os.getpid())\n    line = sys.stdin.readline()")
+AGAIN = script(
+    'while line:\n    say(\'{"entries": %d, "again": true}\' % os.getpid())\n    line = sys.stdin.readline()'
+)
 
 
 def children() -> set[int]:
@@ -50,7 +50,7 @@ def pipes() -> int:
     targets = []
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            targets.append(os.readlink(entry))
+            targets.append(str(entry.readlink()))
         except FileNotFoundError:  # the descriptor of the listing itself
             continue
     return sum(target.startswith("pipe:") for target in targets)
@@ -76,7 +76,7 @@ async def eventually(condition: object, seconds: float = 10) -> None:
     """Wait until `condition()` holds; fails when it never does."""
     assert callable(condition)
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (what is waited for happens in other processes)
             await asyncio.sleep(0.005)
 
 
@@ -128,7 +128,7 @@ async def test_a_ready_child_that_died_is_replaced() -> None:
         ("os.kill(os.getpid(), signal.SIGSEGV)", "was killed by SIGSEGV"),
         ("say('rubbish')", "said what is no outcome"),
         ("say('[]')", "said what is no outcome"),
-        ("say('{\"entries\": \"many\"}')", "said what is no outcome"),
+        ('say(\'{"entries": "many"}\')', "said what is no outcome"),
         ("sys.stdout.write('{\"entries\": 1}')", "exited with status 0 without an outcome"),
         ("sys.stdout.close(); os.close(1); time.sleep(60)", "closed its output without an outcome"),
         (f"sys.stdout.write('x' * {MAX_OUTCOME * 2 + 70_000}); time.sleep(60)", "said more than it should"),
@@ -156,15 +156,17 @@ async def test_a_child_that_never_reads_runs_into_the_limit() -> None:
 
 async def test_a_child_that_takes_too_long_is_stopped() -> None:
     before = children()
-    async with compilers(script("signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"), spare=0) as made:
-        with pytest.raises(ProcessError, match="took longer than 0.3 s"):
+    async with compilers(
+        script("signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"), spare=0
+    ) as made:
+        with pytest.raises(ProcessError, match=r"took longer than 0.3 s"):
             await made.run(JOB, 0.3)
         assert children() == before
 
 
 async def test_a_command_that_cannot_be_started_is_said(tmp_path: Path) -> None:
     async with compilers((str(tmp_path / "nothing"),)) as made:
-        with pytest.raises(ProcessError, match="cannot be started: No such file"):
+        with pytest.raises(ProcessError, match=r"cannot be started: No such file"):
             await made.run(JOB, 10)
         with pytest.raises(ProcessError, match="cannot be started"):
             await made.start()
@@ -226,3 +228,67 @@ async def test_children_inherit_no_descriptor_of_ours(tmp_path: Path) -> None:
             (seen,) = (await made.run(JOB, 10)).not_found
     assert str(held.name)
     assert seen.split() == ["0", "1", "2", "3"]  # 3 is the listing itself
+
+
+@pytest.fixture
+def big_list(tmp_path: Path) -> Job:
+    """A job that takes the real child long enough to be killed in the middle."""
+    source = tmp_path / "spooled"
+    source.write_bytes(b"".join(b"name%d.x%d.example\n" % (n, n) for n in range(400_000)))
+    return Job(blobs=str(tmp_path / "blobs"), source=str(source))
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*")) if folder.exists() else []
+
+
+async def test_the_real_child_serves_again_and_again(tmp_path: Path) -> None:
+    before = children()
+    folder = tmp_path / "blobs"
+    async with compilers() as made:
+        await made.start()
+        ready = children() - before
+        for index in range(5):
+            job = Job(str(folder), add=[f"name{index}.example"], format="domains", match="suffix")
+            outcome = await made.run(job, 30)
+            assert (outcome.failure, outcome.refused, outcome.entries) == ("", None, 1)
+            assert f"{outcome.rules}.rules" in names_in(folder)
+            assert children() - before == ready
+        refused = await made.run(Job(str(folder), add=["com"], format="domains"), 30)
+        assert refused.refused is not None
+        assert children() - before == ready
+        assert len(names_in(folder)) == 5
+
+
+async def test_the_real_child_is_stopped_by_the_limit_and_leaves_no_list(big_list: Job) -> None:
+    async with compilers() as made:
+        await made.start()
+        with pytest.raises(ProcessError, match=r"took longer than 0.1 s"):
+            await made.run(big_list, 0.1)
+        assert not [name for name in names_in(Path(big_list.blobs)) if name.endswith(".rules")]
+
+
+async def test_the_real_child_is_killed_in_the_middle(big_list: Job) -> None:
+    before = children()
+    async with compilers(spare=1) as made:
+        await made.start()
+        (ready,) = children() - before
+        task = asyncio.create_task(made.run(big_list, 60))
+        await asyncio.sleep(0.1)
+        os.kill(ready, signal.SIGKILL)
+        with pytest.raises(ProcessError, match=rf"process {ready}\) was killed by SIGKILL"):
+            await task
+        again = await made.run(Job(big_list.blobs, add=["name.example"], format="domains"), 30)
+        assert again.entries == 1
+
+
+async def test_the_real_child_makes_room_after_a_large_list(big_list: Job) -> None:
+    before = children()
+    async with compilers() as made:
+        await made.start()
+        ready = children() - before
+        outcome = await made.run(big_list, 60)
+        assert outcome.entries == 400_000
+        assert not outcome.again
+        await eventually(lambda: len(children() - before) == 1)
+        assert children() - before != ready

@@ -23,7 +23,9 @@ any_job = st.builds(
     remove=st.lists(any_text, max_size=4),
     dry_run=st.booleans(),
 )
-any_extra = st.dictionaries(any_text, any_text | st.integers(0, 9) | st.lists(any_text, max_size=2), max_size=3)
+any_extra = st.dictionaries(
+    any_text, any_text | st.integers(0, 9) | st.lists(any_text, max_size=2), max_size=3
+)
 any_outcome = st.builds(
     Outcome,
     rules=st.none() | st.just(DIGEST),

@@ -122,3 +122,16 @@ data = b"x" * (64 << 20)
 print(0 < before < 200_000, limits.peak_kb() - before > 50_000)
 """
     assert run(script) == "True True"
+
+
+def test_more_than_there_is_cannot_be_had() -> None:
+    script = """
+limits.apply(300, 0)
+limits.need(0)
+limits.need(100 << 20)
+try:
+    limits.need(400 << 20)
+except MemoryError:
+    print("no")
+"""
+    assert run(script) == "no"

