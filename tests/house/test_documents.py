@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast, get_args
 
 import click
 import msgspec
@@ -20,6 +21,8 @@ import pytest
 from docs import make_api
 from resolver import settings
 from resolver.cli import main as command_line
+from resolver.rules import formats, model
+from resolver.rules.parse import parse_list
 from tests.house.tree import ROOT, modules, text_files
 
 DOCUMENTS = [path for path in text_files() if path.suffix == ".md"]
@@ -200,3 +203,29 @@ def test_generated_pages_are_current() -> None:
         str(path.relative_to(ROOT)) for path, text in make_api.pages() if path.read_text("utf-8") != text
     ]
     assert not stale, "run `make docs`"
+
+
+MEANINGS = {
+    "alone": model.BLOCK_APEX,
+    "with all below": model.BLOCK_BOTH,
+    "allowed, alone": model.ALLOW_APEX,
+    "allowed, with all below": model.ALLOW_BOTH,
+}
+LINE_ROWS = re.findall(
+    r"(?m)^\| `([^`]+)` \| ([a-z]+) \| ([a-z, ]+) \| ([a-z, ]+) \| ([a-z, ]+) \|$",
+    (ROOT / "docs" / "admin.md").read_text("utf-8"),
+)
+
+
+def test_every_notation_that_is_read_has_its_row() -> None:
+    assert {row[1] for row in LINE_ROWS} == set(formats.FORMATS)
+
+
+@pytest.mark.parametrize("row", LINE_ROWS, ids=lambda row: row[0])
+def test_lines_mean_what_the_admin_page_says(row: tuple[str, str, str, str, str]) -> None:
+    line, notation, *meanings = row
+    for match, meaning in zip(get_args(model.Match), meanings, strict=True):
+        data = line.replace("\\|", "|").encode() + b"\n"
+        parsed = parse_list(data, format=cast(model.Format, notation), match=match, kind="block")
+        flags = [value & model.FLAGS_MASK for value in parsed.rules.values()]
+        assert flags == [MEANINGS[meaning]], match
