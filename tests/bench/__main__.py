@@ -1,0 +1,34 @@
+"""`python -m tests.bench [rates|swaps|lists ...]`: measure on this machine and print the figures.
+
+Nothing here is a test and nothing fails: figures are for people to compare within one run. See
+README.md beside this file for what makes a figure fit to be quoted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from tests.bench import lists, rates, swaps
+
+MEASURES: dict[str, Callable[[], None]] = {
+    "rates": rates.main,
+    "swaps": swaps.main,
+    "lists": lists.main,
+}
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(MEASURES)
+    unknown = [name for name in wanted if name not in MEASURES]
+    if unknown:
+        print(f"unknown: {', '.join(unknown)}; known: {', '.join(MEASURES)}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        print(f"== {name}: {(MEASURES[name].__doc__ or '').strip()}", flush=True)
+        MEASURES[name]()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
