@@ -5,6 +5,9 @@ is loaded here too (mapped, so it costs addresses and not memory) and asked. The
 described but made: the question goes through the very functions that answer it on the wire, and
 the reply is read back into words.
 
+Every rule that speaks of the name is shown, in every list that is enabled, whether or not it decided:
+who wonders why an exception does not work sees the block and the exception side by side.
+
 A name may be written as people write it: `WWW.Example.ORG.`, `bücher.example`, `xn--bcher-kva.example`.
 """
 
@@ -55,7 +58,8 @@ _EFFECTS: Final[dict[int, Effect]] = {
 }
 
 _loaded: Final[WeakKeyDictionary[Store, Loaded]] = WeakKeyDictionary()
-"""The generation that was asked last, one for each store: mapping it again would cost time."""
+"""The generation that was asked last, one for each store. Lists that a new generation shares with it
+stay mapped; the rest is let go. Nothing is decided by it: the pointer is read for every request."""
 
 
 class MatchView(msgspec.Struct, frozen=True):
@@ -69,7 +73,7 @@ class MatchView(msgspec.Struct, frozen=True):
 
 
 class ErrorView(msgspec.Struct, frozen=True):
-    """An extended DNS error (RFC 8914)."""
+    """An extended DNS error (RFC 8914), as a client that sends an OPT record gets it."""
 
     code: int
     text: str
@@ -88,7 +92,8 @@ class AnswerView(msgspec.Struct, frozen=True):
 class Explained(msgspec.Struct, frozen=True):
     """A verdict with its reasons.
 
-    `list`, `rule` and `line` are those of the rule that decided (null: none did); `matches` is every
+    `name` is the name as it is asked on the wire (`xn--` where it was written otherwise). `list`, `rule`
+    and `line` are those of the rule that decided (null: none did); `matches` is every
     rule that speaks of the name. Allow beats block. A special-use name is answered by Belisha
     whatever the lists say: look at `answer`.
     """

@@ -1,5 +1,8 @@
 """`/v1/generations` and `/v1/journal`: what was in force when, and the way back.
 
+Both are shown a page at a time, newest first: `next` of one page is `before` of the next. A number
+never means another generation, so a page that is read while something changes misses nothing old.
+
 A rollback is the activation of an earlier generation: the pointer moves back, the journal gets a
 row, and nothing is renumbered or lost. `previous` in GET /v1/generations says where a plain
 "rollback" goes: to the generation that the one in force was made from.
@@ -41,7 +44,8 @@ class Generations(msgspec.Struct, frozen=True):
 
 
 class Activated(msgspec.Struct, frozen=True):
-    """The generation that is in force now; `changed` is false when it was before."""
+    """The generation that is in force now; `changed` is false when it was before: a rollback that is
+    sent twice does not go back twice."""
 
     generation: int
     changed: bool
@@ -59,6 +63,7 @@ async def get_generations(ctx: Context) -> web.StreamResponse:
     limit: int = ctx.query["limit"]
     manifest, _ = await ctx.changes.in_force()
     previous = await ctx.changes.previous()
+    # One more than asked for tells whether there is another page.
     found = await asyncio.to_thread(ctx.store.generations, limit + 1, ctx.query["before"])
     page = found[:limit]
     following = page[-1].number if len(found) > limit else None
@@ -78,7 +83,7 @@ async def get_generation(ctx: Context) -> web.StreamResponse:
 
 
 async def post_activate(ctx: Context) -> web.StreamResponse:
-    """Put a generation in force again."""
+    """Put a generation in force again. Its rules were compiled when it was made: nothing is read anew."""
     applied = await ctx.changes.activate(ctx.path["number"], who_of(ctx), preconditions=(on_generation(ctx),))
     return reply(Activated(applied.generation, applied.changed))
 

@@ -6,6 +6,14 @@ new generation. PATCH adds and removes single lines. Every change goes the one r
 `admin.changes` and is answered with 200 only once every worker serves it; `?dry_run=1` gives the
 same answer and changes nothing.
 
+    PUT    /v1/lists/ads/content   a whole list, as it is                      anyone who may push to it
+    PATCH  /v1/lists/ads/content   {"add": ["a.example"], "remove": []}        anyone who may push to it
+    PUT    /v1/lists/ads           {"kind": "block", "title": "Adverts"}       admin
+    DELETE /v1/lists/ads                                                       admin
+
+A list that is only pushed to needs no description: the first push creates it, as a block list whose
+format is found out. A list may also be described first, which is how an allow list begins.
+
 The content that is read back is canonical, not what was pushed: one line a rule, sorted, in Adblock
 notation, without comments; pushed again it gives the same rules. Its tag is the digest of the rules.
 
@@ -51,8 +59,11 @@ _LINES_AT_ONCE: Final = 4_000
 
 
 class ListView(msgspec.Struct, frozen=True):
-    """A list. `digest` names its rules (null: no content yet), `detected` the format they came in,
-    `updated` when they last changed."""
+    """A list: what was said of it, and what is known of its content.
+
+    `digest` names its rules (null: no content yet) and is the ETag of the content; `entries` counts
+    them; `detected` is the format they came in, `updated` when they last changed (UTC, RFC 3339).
+    """
 
     id: str
     title: str
@@ -133,7 +144,10 @@ async def get_list(ctx: Context) -> web.StreamResponse:
 
 
 async def put_list(ctx: Context) -> web.StreamResponse:
-    """Say what a list is; a list that is not there begins here, without content."""
+    """Say what a list is; a list that is not there begins here, without content.
+
+    201 when it begins here (RFC 9110 9.3.4), 200 else; both mean that every worker knows it.
+    """
     list_id = ctx.path["id"]
     change = ListChange(list_id, description=ctx.body)
     applied = await _apply(ctx, ChangeSet((change,), preconditions=(on_list(ctx, list_id),)))
@@ -207,7 +221,7 @@ def _take(lines: Iterator[str]) -> bytes:
 
 
 async def _entry(ctx: Context) -> tuple[str, ListEntry]:
-    """The list that the path names. Raises RequestError (404)."""
+    """The list that the path names, as the generation in force has it. Raises RequestError (404)."""
     list_id: str = ctx.path["id"]
     manifest, _ = await ctx.changes.in_force()
     entry = manifest.lists.get(list_id)

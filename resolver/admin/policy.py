@@ -20,7 +20,7 @@ from resolver.policy.model import Policy
 
 
 class PolicyChanged(msgspec.Struct, frozen=True):
-    """The policy after a change; `generation` is in force now."""
+    """The policy after a change, defaults spelt out; `generation` is in force now."""
 
     policy: Policy
     generation: int
@@ -35,7 +35,7 @@ async def get_policy(ctx: Context) -> web.StreamResponse:
 
 
 async def put_policy(ctx: Context) -> web.StreamResponse:
-    """Replace the policy."""
+    """Replace the policy. The same document again makes no new generation."""
     change = ChangeSet(policy=ctx.body, preconditions=(on_policy(ctx),))
     applied = await ctx.changes.apply(change, who_of(ctx), dry_run=ctx.query["dry_run"])
     policy = applied.manifest.policy

@@ -1,5 +1,10 @@
 """`/v1/transactions`: several lists, and the policy, in one swap. All of it or nothing.
 
+    {"changes": [{"list": "ads", "content": "ads.example\\n", "description": {"title": "Adverts"}},
+                 {"list": "ours", "add": ["school.example"], "remove": ["old.example"]},
+                 {"list": "trial", "delete": true}],
+     "policy": {"answer": {"mode": "nxdomain"}}}
+
 A transaction is what to use when two changes only make sense together: a name that moves from one
 list to another, a list whose `kind` changes with its content, a whole set-up that is copied from
 another machine. Every fault is reported at once, each with the position (`index`) of its list, so
@@ -40,8 +45,12 @@ MAX_OCTETS: Final = 64 << 20
 
 
 class TransactionItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What shall happen to one list: `delete`; or a `description`, and with it or without, new
-    `content` (the whole text) or lines to `add` and `remove`."""
+    """What shall happen to one list.
+
+    Either `delete`; or a `description`, and with it or without, new `content` (the whole text, which
+    creates the list if need be) or lines to `add` and `remove` (of a list that is there). A
+    description replaces the whole old one, as in PUT /v1/lists/{id}.
+    """
 
     list: ListId
     content: str | None = None
@@ -90,7 +99,10 @@ async def post_transaction(ctx: Context) -> web.StreamResponse:
 
 
 def _check_rights(ctx: Context, wanted: Transaction) -> None:
-    """Raises RequestError (403) naming every list that the token does not reach."""
+    """Raises RequestError (403) naming every list that the token does not reach.
+
+    Before anything else about the lists: who may not push to a list does not learn what is in it.
+    """
     errors: list[dict[str, object]] = []
     for index, item in enumerate(wanted.changes):
         needed = "admin" if item.delete or item.description is not None else f"lists:push:{item.list}"

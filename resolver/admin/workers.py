@@ -53,6 +53,10 @@ _log = structlog.get_logger(__name__)
 _BATCH: Final = 64
 """Messages read from one worker before the loop turns to something else."""
 
+RETELL_SECONDS: Final = 5.0
+"""How often a worker that goes on serving something else is told again. It may load for each telling
+and fail, so a health check that pings it all day must not keep it busy."""
+
 _MAX_TROUBLE: Final = 2_000
 """Characters of a worker's trouble that are kept; it ends in problem documents and logs."""
 
@@ -84,6 +88,7 @@ class Workers:
         self._channels: Final = tuple(_Channel(i, sock, self._heard) for i, sock in enumerate(sockets))
         self._news: Final = asyncio.Event()
         self._target = 0
+        self._moving = 0
         # Counting on from the clock, an answer to a process before this one is never taken for ours.
         self._pings = time.monotonic_ns()
 
@@ -124,6 +129,7 @@ class Workers:
         Returns as soon as one refuses: the change is lost then. A worker that says nothing within
         `seconds` is absent, not refusing.
         """
+        self._moving = number
         for channel in self._channels:
             channel.preparing, channel.prepared = number, None
         self._tell(Prepare(number))
@@ -138,7 +144,9 @@ class Workers:
 
         try:
             await self._until(done, seconds)
-            return refused()
+            found = refused()
+            self._moving = 0 if found else number
+            return found
         finally:
             for channel in self._channels:
                 channel.preparing = 0
@@ -149,7 +157,7 @@ class Workers:
         From now on, and after this call too, a worker that says Hello with another number is told
         again. A worker that reports trouble counts as not confirmed (its state says why).
         """
-        self._target = number
+        self._target, self._moving = number, 0
         for channel in self._channels:
             channel.expect(number)
         self._tell(Commit(number))
@@ -164,7 +172,9 @@ class Workers:
     def _heard(self, channel: _Channel, message: ToAdmin, restarted: bool) -> None:
         """Answer a Hello where it needs one, and wake whoever waits."""
         if isinstance(message, Hello):
-            if self._target and message.generation != self._target:
+            # A worker that starts while the pointer moves may know it before we are asked to tell.
+            behind = message.generation not in (self._target, self._moving)
+            if self._target and behind and channel.may_tell_again(restarted):
                 channel.send(Commit(self._target))
             if restarted and channel.preparing and channel.prepared is None:
                 channel.send(Prepare(channel.preparing))
@@ -204,6 +214,7 @@ class _Channel:
         self._pid = 0
         self._generation = 0
         self._seen: float | None = None
+        self._told = -RETELL_SECONDS
         self._counters: dict[str, int] = {}
         self._rubbish = 0
         self.trouble = ""
@@ -238,6 +249,14 @@ class _Channel:
     def expect(self, generation: int) -> None:
         """Forget what was confirmed; wait for the confirmation of `generation`."""
         self.committing, self.confirmed, self.refused, self.trouble = generation, False, False, ""
+
+    def may_tell_again(self, restarted: bool) -> bool:
+        """Whether a worker that is behind is to be told now; a new process always is."""
+        now = time.monotonic()
+        if not restarted and now - self._told < RETELL_SECONDS:
+            return False
+        self._told = now
+        return True
 
     def send(self, message: ToWorker) -> None:
         """Send now, or as soon as the worker has read enough; the newest of each kind wins."""

@@ -128,6 +128,47 @@ async def test_a_worker_that_started_before_the_pointer_moved_catches_up() -> No
         assert workers.states()[0].pid == 777
 
 
+async def test_a_worker_that_stays_behind_is_not_told_at_every_ping() -> None:
+    async with playing(good(0)) as (workers, peers):
+        assert await workers.commit(3, LONG) == []
+        peers[0].script = dead
+        peers[0].heard.clear()
+        for _ in range(5):
+            peers[0].say(Hello(0, 777, 2, 0, "blob ab12 is damaged"))
+        await settle(lambda: workers.states()[0].pid == 777)
+        peers[0].say(Hello(0, 778, 2))
+        await settle(lambda: len(peers[0].heard) == 2)
+        assert peers[0].heard == [Commit(3), Commit(3)]
+
+
+async def test_a_worker_that_knows_the_pointer_before_us_is_not_set_back() -> None:
+    async with playing(good(0)) as (workers, peers):
+        assert await workers.commit(3, LONG) == []
+        assert await workers.prepare(4, LONG) == {}
+        peers[0].heard.clear()
+        # The pointer has moved, the worker died and read it; commit(4) comes only now.
+        peers[0].say(Hello(0, 777, 4))
+        await settle(lambda: workers.states()[0].generation == 4)
+        assert await workers.commit(4, LONG) == []
+        assert peers[0].heard in ([], [Commit(4)])
+
+
+async def test_after_a_refusal_nobody_may_stay_at_what_was_refused() -> None:
+    refuse = True
+
+    def picky(message: ToWorker) -> list[ToAdmin]:
+        if isinstance(message, Prepare) and refuse:
+            return [Prepared(message.generation, "no")]
+        return good(0)(message)
+
+    async with playing(picky) as (workers, peers):
+        assert await workers.commit(3, LONG) == []
+        assert await workers.prepare(2, LONG) == {0: "no"}
+        peers[0].heard.clear()
+        peers[0].say(Hello(0, 777, 2))
+        await settle(lambda: peers[0].heard == [Commit(3)])
+
+
 async def test_before_anything_was_committed_a_hello_is_left_alone() -> None:
     async with playing(good(0)) as (workers, peers):
         peers[0].say(Hello(0, 777, 2))
