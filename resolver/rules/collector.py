@@ -93,7 +93,7 @@ class Collector:
             else:  # one line that is longer than a piece
                 end = data.find(b"\n", start) + 1 or size
                 self.lines += 1
-                self._slow(data[start : start + MAX_LINE + 1])
+                self._slow(data[start : min(end, start + MAX_LINE + 1)])
             start = end
 
     def _read_piece(self, piece: bytes) -> None:

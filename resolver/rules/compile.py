@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 import marisa_trie
@@ -27,16 +28,22 @@ _CANONICAL: Final = b"belisha rules 1\n"
 _BATCH: Final = 1 << 16
 
 
-def rules_digest(rules: Rules) -> str:
-    """SHA-256 of the canonical rules, in hexadecimal.
+def canonical_keys(rules: Rules) -> list[bytes]:
+    """The keys in ascending order. Sorting is a good part of the work of both functions below, so
+    whoever needs both does it once and hands the result to each."""
+    return sorted(rules)
 
-    Hashed are, for batches of 65536 keys in ascending order: the length octets of the keys, their
-    flags, the keys. A name has at most 254 octets without its root, so each length is one octet.
+
+def rules_digest(rules: Rules, keys: Sequence[bytes] | None = None) -> str:
+    """SHA-256 of the canonical rules, in hexadecimal; `keys` are their `canonical_keys`.
+
+    Hashed are, for batches of 65536 keys: the length octets of the keys, their flags, the keys. A
+    name has at most 254 octets without its root, so each length is one octet.
     """
     digest = hashlib.sha256(_CANONICAL)
     kinds = set(map(FLAGS_MASK.__and__, rules.values()))
     only = bytes(kinds) if len(kinds) == 1 else b""  # spares a look-up for each key of most lists
-    keys = sorted(rules)
+    keys = canonical_keys(rules) if keys is None else keys
     for start in range(0, len(keys), _BATCH):
         batch = keys[start : start + _BATCH]
         digest.update(bytes(map(len, batch)))
@@ -45,18 +52,17 @@ def rules_digest(rules: Rules) -> str:
     return digest.hexdigest()
 
 
-def compile_rules(rules: Rules, digest: str | None = None) -> bytes:
-    """The compiled file of these rules, for `CompiledList`.
+def compile_rules(rules: Rules, keys: Sequence[bytes] | None = None) -> bytes:
+    """The compiled file of these rules, for `CompiledList`; `keys` are their `canonical_keys`.
 
-    `digest` is what `rules_digest` says, for callers that have asked already. A million names take
-    some 13 octets each: 9 of trie, 4 of values.
+    A million names take some 13 octets each: 9 of trie, 4 of values. Raises ValueError or KeyError
+    when `keys` are others, or in another order.
     """
-    # Three nested tries (the default) are the smallest; label order makes them give the keys back in
+    keys = canonical_keys(rules) if keys is None else keys
+    # Three nested tries (the default) are the smallest. In label order the trie gives its keys back in
     # ascending order, at no measured cost.
-    trie = marisa_trie.BinaryTrie(rules, order=marisa_trie.LABEL_ORDER)
-    values = array("I", bytes(4 * len(rules)))
-    for key_id, value in zip(map(trie.get, rules), rules.values(), strict=True):
-        values[key_id] = value
+    trie = marisa_trie.BinaryTrie(keys, order=marisa_trie.LABEL_ORDER)
+    values = _values(rules, keys, trie)
     flags = bytes(map(FLAGS_MASK.__and__, values))
     uniform = flags[0] if flags and flags.count(flags[0]) == len(flags) else 0
     if sys.byteorder == "big":
@@ -64,6 +70,19 @@ def compile_rules(rules: Rules, digest: str | None = None) -> bytes:
     return layout.assemble(
         entries=len(rules),
         uniform_flags=uniform,
-        digest=bytes.fromhex(digest if digest is not None else rules_digest(rules)),
+        digest=bytes.fromhex(rules_digest(rules, keys)),
         parts=(trie.tobytes(), values.tobytes(), b"" if uniform else flags),
     )
+
+
+def _values(rules: Rules, keys: Sequence[bytes], trie: marisa_trie.BinaryTrie) -> array[int]:
+    """Flags and line for each id of the trie. Raises ValueError when the keys do not fit."""
+    if len(trie) != len(rules):
+        raise ValueError(f"there are {len(trie)} keys for {len(rules)} rules")
+    values = array("I", bytes(4 * len(rules)))
+    # The rules are asked by our own keys: their hashes are known, those of fresh copies are not.
+    for (stored, key_id), key in zip(trie.iteritems(), keys, strict=True):
+        if stored != key:
+            raise ValueError("the keys are not those of the rules in ascending order")
+        values[key_id] = rules[key]
+    return values

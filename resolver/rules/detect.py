@@ -34,7 +34,7 @@ _SHAPES: Final = tuple(
         ("hosts", rb"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\S+)?)\s+[^\s#]"),
         ("adblock", rb"@@|\|.|.+\^(?:\||\$|$)|.*#[@$?%]*#[^#\s]|[^\s$]+\$[a-z~]"),
         ("wildcard", rb"[*=]?[^\s#/|^]*[*?]|=[^\s#]+"),
-        ("domains", rb"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+\.?\s*(?:#.*)?$|[^\x00-\x7f]+\S*\.\S+$"),
+        ("domains", rb"[\w\x80-\xff-]+(?:\.[\w\x80-\xff-]+)+\.?\s*(?:#.*)?$"),
     )
 )
 """Shape of a stripped line -> format, the most telling first. The first that matches gets the vote."""

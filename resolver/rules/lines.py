@@ -101,6 +101,6 @@ def url_part(text: str) -> Skip | None:
         return Skip("not-dns", "scheme")
     if "/" in text:
         return Skip("not-dns", "path")
-    if _PORT(text):
+    if _PORT(text) and not is_address(text.strip("|^")):
         return Skip("not-dns", "port")
     return None

@@ -101,11 +101,12 @@ def _warnings(collector: Collector, name: str, detected: Detected, header: Heade
     """Plain sentences about what is no fault of a line, and yet probably one of the list."""
     found, entries = collector.found, len(collector.rules)
     invalid, notes = collector.counts["invalid"].total(), collector.counts["note"]
+    unread = invalid + collector.counts["not-dns"].total()
     said = header.number_of_entries
     warnings = []
     if said is not None and said not in (found, entries):
         warnings.append(f"The list says it has {said} entries; {found} were read. It may not be whole.")
-    if detected.format != name and detected.confidence >= _VERY_SURE and invalid > found:
+    if detected.format != name and detected.confidence >= _VERY_SURE and unread > found:
         warnings.append(f"The list is read as {name}, but its lines look like {detected.format}.")
     elif invalid > found:
         warnings.append(f"More lines are invalid ({invalid}) than are rules ({found}).")

@@ -1,0 +1,68 @@
+"""Formats are told by their lines, with a confidence that means something."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolver.rules.detect import MAX_VOTES, detect
+
+LISTS = {
+    "hosts": b"# x\n127.0.0.1 localhost\n::1 localhost\n0.0.0.0 a.example\n0.0.0.0 b.example # y\n",
+    "domains": b"! x\na.example\nb.c.example\nxn--a.example\nb\xc3\xbccher.example\n",
+    "wildcard": b"*.a.example\n*.b.example\n",
+    "adblock": b"[Adblock Plus 2.0]\n! x\n||a.example^\n@@||b.example^\na.example##.ad\n||c.example^$x\n",
+    "dnsmasq": b"# x\naddress=/a.example/#\nlocal=/b.example/\nserver=/c.example/\n",
+    "unbound": b'server:\n  local-zone: "a.example." static\n  local-zone: "b.example" always_null\n',
+    "rpz": b"$TTL 300\n@ SOA a. b. 1 2 3 4 5\n  NS localhost.\na.example CNAME .\n*.a.example CNAME .\n",
+    "regex": b"/^ads[0-9]+\\./\n/banner/\n",
+}
+
+MIXED = {
+    # plain names are read alike by hosts, adblock and wildcard, so these lead with few lines
+    b"a.example\n" * 9 + b"||b.example^\n": ("adblock", 1.0),
+    b"a.example\n" * 9 + b"0.0.0.0 b.example\n": ("hosts", 1.0),
+    b"a.example\n" * 9 + b"*.b.example\n": ("wildcard", 1.0),
+    # ... but not with one among hundreds
+    b"a.example\n" * 99 + b"||b.example^\n": ("domains", 0.99),
+    # dnsmasq reads no plain names: the larger part wins
+    b"a.example\n" * 9 + b"address=/b.example/#\n": ("domains", 0.9),
+    b"a.example\n" + b"address=/b.example/#\n" * 9: ("dnsmasq", 0.9),
+    b"": ("domains", 0.0),
+    b"# only\n! comments\n": ("domains", 0.0),
+    b"one two three\n": ("domains", 0.0),
+    b"192.0.2.1\n": ("domains", 1.0),
+}
+
+PIHOLE = [rb"(^|\.)ads?[0-9]*\.", rb"^ad[sx]\.", rb"\.example$", rb"(ads|banner)+"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_format_is_found(name: str) -> None:
+    found = detect(LISTS[name])
+    assert found.format == name and found.confidence >= 0.8
+    assert detect(LISTS[name].replace(b"\n", b"\r\n")) == found
+
+
+@pytest.mark.parametrize(("data", "expected"), MIXED.items(), ids=lambda value: repr(value)[:40])
+def test_mixed_lists(data: bytes, expected: tuple[str, float]) -> None:
+    assert detect(data) == expected
+
+
+def test_pihole_expressions_are_not_taken_for_names() -> None:
+    assert detect(b"\n".join(PIHOLE)) == ("regex", 1.0)
+
+
+def test_only_the_first_lines_vote() -> None:
+    assert detect(b"a.example\n" * MAX_VOTES + b"0.0.0.0 a.example\n" * 5000).format == "domains"
+
+
+def test_long_lines_do_not_vote() -> None:
+    assert detect(b"x" * 10_000 + b"\n0.0.0.0 a.example\n") == ("hosts", 1.0)
+
+
+@given(st.binary(max_size=300))
+def test_anything_has_a_format(data: bytes) -> None:
+    found = detect(data)
+    assert found.format in LISTS and 0.0 <= found.confidence <= 1.0

@@ -1,0 +1,117 @@
+"""Single names in and out: all or nothing, and only what was said."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolver.errors import ListRefused
+from resolver.rules.codes import MAX_LINE
+from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Format, Rules
+from resolver.rules.patch import patch_rules
+from resolver.rules.report import BadLine
+from tests.unit.rules.shorthand import NAMES, RULES, key, rules_of, written
+
+STANDING = {**rules_of("a.example", "b.example"), key("c.example"): BLOCK_APEX | 12}
+"""||a.example^ ||b.example^ |c.example^ @@||c.example^"""
+
+CHANGES: dict[str, tuple[list[str], list[str], Format, list[str]]] = {
+    "add": (["d.example"], [], "auto", ["||a.", "||b.", "|c.", "@@||c.", "|d."]),
+    "add a suffix": (["||d.example^"], [], "auto", ["||a.", "||b.", "|c.", "@@||c.", "||d."]),
+    "add hosts": (
+        ["0.0.0.0 d.example e.example"],
+        [],
+        "hosts",
+        ["||a.", "||b.", "|c.", "@@||c.", "|d.", "|e."],
+    ),
+    "add dnsmasq": (["address=/d.example/#"], [], "dnsmasq", ["||a.", "||b.", "|c.", "@@||c.", "||d."]),
+    "widen": (["||c.example^"], [], "adblock", ["||a.", "||b.", "||c.", "@@||c."]),
+    "remove": ([], ["a.example"], "auto", ["||b.", "|c.", "@@||c."]),
+    "remove, other case and reach": ([], ["|A.Example^"], "adblock", ["||b.", "|c.", "@@||c."]),
+    "remove the block, keep the exception": ([], ["c.example"], "auto", ["||a.", "||b.", "@@||c."]),
+    "remove the exception, keep the block": ([], ["@@||c.example^"], "auto", ["||a.", "||b.", "|c."]),
+    "remove, then add": (["a.example"], ["a.example"], "domains", ["||b.", "|c.", "@@||c.", "|a."]),
+    "nothing": ([], [], "auto", ["||a.", "||b.", "|c.", "@@||c."]),
+}
+
+
+@pytest.mark.parametrize(("add", "remove", "format", "expected"), CHANGES.values(), ids=CHANGES.keys())
+def test_change(add: list[str], remove: list[str], format: Format, expected: list[str]) -> None:
+    before = dict(STANDING)
+    patched = patch_rules(STANDING, add, remove, format=format)
+    assert written(patched.rules) == [f"{form}example^" for form in expected]
+    assert patched.not_found == [] and before == STANDING
+    assert patched.report.entries == len(patched.rules)
+    assert patched.report.lines == len(add) + len(remove)
+
+
+def test_settings_of_the_list_count() -> None:
+    assert written(patch_rules({}, ["d.example"], [], match="suffix").rules) == ["||d.example^"]
+    allowed = patch_rules({}, ["d.example"], [], kind="allow")
+    assert written(allowed.rules) == ["@@|d.example^"]
+    assert patch_rules(allowed.rules, [], ["d.example"], kind="allow").rules == {}
+
+
+def test_lines_stay_and_added_names_have_none() -> None:
+    patched = patch_rules(STANDING, ["d.example", "a.example"], [])
+    assert patched.rules[key("a.example")] == STANDING[key("a.example")] == BLOCK_BOTH | 1 << LINE_SHIFT
+    assert patched.rules[key("d.example")] == BLOCK_APEX
+    assert patched.report.duplicates == 1
+
+
+def test_what_was_not_there_is_told() -> None:
+    patched = patch_rules(
+        STANDING, [], ["x.example", "@@||a.example^", "a.example", "a.example"], format="adblock"
+    )
+    assert patched.not_found == ["x.example", "@@||a.example^", "a.example"]
+    assert key("a.example") not in patched.rules and key("x.example") not in patched.rules
+
+
+REFUSED: dict[str, tuple[list[str], Format, str, str]] = {
+    "no name": (["a..example"], "auto", "line-invalid", "label-empty"),
+    "empty": ([""], "auto", "line-invalid", "name-empty"),
+    "a comment": (["# a.example"], "auto", "line-invalid", "name-empty"),
+    "two lines in one": (["a.example\nb.example"], "auto", "line-invalid", "several-words"),
+    "hosts, two lines in one": (["0.0.0.0 a.example\nb.example"], "hosts", "line-invalid", "several-words"),
+    "localhost": (["localhost"], "auto", "line-invalid", "local-name"),
+    "a URL": (["https://a.example/"], "domains", "line-invalid", "scheme"),
+    "a modifier": (["||a.example^$client=x"], "adblock", "line-invalid", "unsupported-modifier"),
+    "another format": (["||a.example^"], "dnsmasq", "line-invalid", "not-dnsmasq"),
+    "too long": (["x" * (MAX_LINE + 1)], "domains", "line-invalid", "line-too-long"),
+    "control characters": (["a\0.example"], "domains", "line-invalid", "bad-character"),
+    "lone surrogate": (["\ud800.example"], "domains", "line-invalid", "bad-unicode"),
+    "a top-level domain": (["com"], "auto", "rule-too-wide", "rule-too-wide"),
+    "the root": (["."], "domains", "rule-too-wide", "rule-too-wide"),
+}
+
+
+@pytest.mark.parametrize("which", ["add", "remove"])
+@pytest.mark.parametrize(("lines", "format", "code", "line_code"), REFUSED.values(), ids=REFUSED.keys())
+def test_one_bad_line_refuses_the_change(
+    which: str, lines: list[str], format: Format, code: str, line_code: str
+) -> None:
+    good = {"domains": "ok.example", "auto": "ok.example", "adblock": "ok.example"}.get(format)
+    both = [*([good] if good else []), *lines]
+    add, remove = (both, []) if which == "add" else ([], both)
+    with pytest.raises(ListRefused) as refused:
+        patch_rules(STANDING, add, remove, format=format)
+    errors = msgspec.convert(refused.value.extra["errors"], list[BadLine])
+    assert refused.value.code == code
+    assert [(error.number, error.code) for error in errors] == [(len(both), line_code)]
+    msgspec.json.encode(refused.value.extra)
+
+
+def test_format_that_is_not_read() -> None:
+    with pytest.raises(ListRefused) as refused:
+        patch_rules({}, ["a.example"], [], format="rpz")
+    assert refused.value.code == "format-not-supported"
+
+
+@given(rules=RULES, names=st.lists(NAMES, unique=True))
+def test_adding_and_removing_undo_each_other(rules: Rules, names: list[str]) -> None:
+    fresh = [name for name in names if key(name) not in rules]
+    added = patch_rules(rules, fresh, [], format="domains").rules
+    assert len(added) == len(rules) + len(fresh)
+    assert patch_rules(added, [], fresh, format="domains").rules == rules
