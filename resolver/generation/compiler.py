@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -30,10 +31,11 @@ import msgspec
 from resolver.errors import CorruptFile, ListRefused, StoreError
 from resolver.generation import limits
 from resolver.generation.blobs import Blobs
+from resolver.generation.compare import compare
 from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
 from resolver.generation.mapped import open_list
 from resolver.rules.compile import canonical_keys, compile_rules, rules_digest
-from resolver.rules.diff import Diff, diff
+from resolver.rules.diff import MAX_SAMPLES, Diff, diff
 from resolver.rules.model import Rules
 from resolver.rules.parse import Parsed, parse_list
 from resolver.rules.patch import Patched, patch_rules
@@ -104,7 +106,7 @@ def work(job: Job) -> Outcome:
     parsed, not_found, changes = _patched(blobs, job) if job.source is None else _replaced(job.source, job)
     keys = canonical_keys(parsed.rules)
     digest = rules_digest(parsed.rules, keys)
-    changes = changes or _changes(blobs, job.previous, parsed.rules, digest)
+    changes = changes or _changes(blobs, job.previous, parsed.rules, keys, digest)
     built = time.perf_counter()
     octets = _store(blobs, digest, parsed.rules, keys, dry_run=job.dry_run)
     return Outcome(
@@ -151,15 +153,18 @@ def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
     return patched, patched.not_found, diff(old, patched.rules)
 
 
-def _changes(blobs: Blobs, previous: str | None, new: Rules, digest: str) -> Diff | None:
+def _changes(blobs: Blobs, previous: str | None, new: Rules, keys: list[bytes], digest: str) -> Diff | None:
     """What a whole list changes; None when the rules before are damaged.
 
     Such a push must not fail for want of a diff: it is how the damage gets repaired.
     """
     if previous == digest:
         return Diff(unchanged=len(new))
+    if previous is None:  # everything is new: show the first ones, count the rest
+        first = dict(itertools.islice(new.items(), MAX_SAMPLES))
+        return msgspec.structs.replace(diff({}, first), added=len(new))
     try:
-        return diff(open_list(blobs, previous).rules() if previous else {}, new)
+        return compare(open_list(blobs, previous), new, keys)
     except CorruptFile:
         return None
 

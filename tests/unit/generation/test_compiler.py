@@ -18,6 +18,7 @@ from resolver.generation import compiler
 from resolver.generation.blobs import Blobs
 from resolver.generation.jobs import COMMAND, Job, Outcome, decode_outcome, encode
 from resolver.rules.compiled import CompiledList
+from resolver.rules.diff import MAX_SAMPLES
 from resolver.rules.model import BLOCKED, key_of
 from tests.unit.generation.full_disk import small_disk
 from tests.unit.generation.made import wire
@@ -313,6 +314,10 @@ def test_what_changed_is_counted(ask: Ask, blobs: Blobs, spool: Callable[[bytes]
     other = ask(Job(str(blobs.folder), spool(b"two.example\nthree.example\n"), previous=first.rules))
     found = [(d.added, d.removed, d.changed, d.unchanged) for o in (first, same, other) if (d := o.diff)]
     assert found == [(2, 0, 0, 0), (0, 0, 0, 2), (1, 1, 0, 1)]
+    text = b"".join(b"name%d.example\n" % n for n in range(1000))
+    many = ask(Job(str(blobs.folder), spool(text))).diff
+    assert many is not None
+    assert (many.added, len(many.added_sample)) == (1000, MAX_SAMPLES)
 
 
 def test_a_full_disk_is_our_own_fault_and_leaves_no_litter(
