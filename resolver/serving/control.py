@@ -108,7 +108,8 @@ class Control:
                 return
             try:
                 message = decode_for_worker(data)
-            except msgspec.DecodeError as error:
+            except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+                # ValueError: msgspec says no more of text that is no UTF-8.
                 _log.warning("control message ignored", reason=str(error))
                 continue
             self._act(message)
@@ -146,7 +147,8 @@ class Control:
         self._prepared = None
         try:
             self._prepared = await asyncio.to_thread(self._served.load, generation)
-        except (BelishaError, MemoryError, OSError) as error:
+        except (BelishaError, MemoryError, OSError, OverflowError) as error:
+            # OverflowError: a number beyond SQLite's 63 bits.
             _log.error("generation cannot be loaded", generation=generation, reason=str(error))
             return (str(error) or type(error).__name__)[:_MAX_TROUBLE]
         return ""

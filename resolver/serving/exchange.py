@@ -44,14 +44,18 @@ class Try(NamedTuple):
 
 
 class Exchange:
-    """`query` is the first client's; `fallback` the least bad reply so far, for when none is good."""
+    """`query` is the first client's; `fallback` the least bad reply so far, for when none is good.
 
-    __slots__ = ("ended", "fallback", "query", "tries", "waiters")
+    `cut`: the tries that got a truncated answer and were repeated over TCP.
+    """
+
+    __slots__ = ("cut", "ended", "fallback", "query", "tries", "waiters")
 
     def __init__(self, query: Query, waiter: Waiter) -> None:
         self.query: Final = query
         self.waiters = [waiter]
         self.tries: list[Try] = []
+        self.cut: list[Try] = []
         self.fallback: Walk | None = None
         self.ended = False
 

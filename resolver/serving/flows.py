@@ -7,10 +7,8 @@ ID and, for relayed answers, the TTLs, which move once a second.
     bytes   an answer that does not age (a block): valid until the next swap
     Flow    a relayed answer; rendered anew when its whole second is over
 
-Two generations of entries (not of policy) bound the table: when the young half is full it becomes
-the old half and the oldest entries are forgotten; a hit in the old half moves up. So a flood of
-names asked once cannot push out flows that are asked all the time. A swap empties the table in one
-step. This module must not know lists, policy or sockets.
+The table is bounded and fair (`resolver.serving.halves`); a swap empties it in one step. This module
+must not know lists, policy or sockets.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from typing import Final
 
 from resolver.dns.answers import Relay
 from resolver.dns.query import Query
+from resolver.serving.halves import Halves
 
 FLOW_OCTETS: Final = 24 << 20
 """Default bound for a worker's flows, in octets as estimated by `_COST`."""
@@ -42,6 +41,11 @@ class Flow:
         self.until = 0.0
         self.renew(now)
 
+    @property
+    def octets(self) -> int:
+        """What the answer weighs: as it is sent, and as it was relayed."""
+        return len(self.tail) + self._relay.octets
+
     def renew(self, now: float) -> bool:
         """Render the answer for the present second; False when it is too old to be given."""
         relay = self._relay
@@ -56,31 +60,20 @@ class Flow:
 Entry = bytes | Flow
 
 
-class FlowTable:
-    """The flows of one view."""
+class FlowTable(Halves[bytes, Entry]):
+    """The flows of one view. The datapath reads `young` directly and asks `promote` for the rest."""
 
-    __slots__ = ("_half", "_octets", "old", "young")
+    __slots__ = ()
 
     def __init__(self, octets: int = FLOW_OCTETS) -> None:
-        self._half = octets // 2
-        self._octets = 0
-        self.young: dict[bytes, Entry] = {}
-        self.old: dict[bytes, Entry] = {}
-
-    def __len__(self) -> int:
-        return len(self.young) + len(self.old)
+        super().__init__(octets)
 
     def put(self, key: bytes, entry: Entry) -> None:
-        """Remember an answer; the oldest are forgotten when the table is full."""
+        """Remember the answer to a flow."""
         if type(entry) is bytes:
-            self._octets += len(key) + len(entry) + _COST
+            self.keep(key, entry, len(key) + len(entry) + _COST)
         else:
-            self._octets += 2 * len(key) + _COST + _FLOW_COST
-        if self._octets > self._half:
-            self.old = self.young
-            self.young = {}
-            self._octets = 0
-        self.young[key] = entry
+            self.keep(key, entry, 2 * len(key) + _COST + _FLOW_COST)
 
     def promote(self, key: bytes) -> Entry | None:
         """The entry of the old half, moved to the young one; None when it is not known."""
@@ -88,13 +81,3 @@ class FlowTable:
         if entry is not None:
             self.put(key, entry)
         return entry
-
-    def forget(self, key: bytes) -> None:
-        """Drop one entry that turned out to be too old."""
-        self.young.pop(key, None)
-
-    def clear(self) -> None:
-        """Forget everything: the view has changed."""
-        self.young = {}
-        self.old = {}
-        self._octets = 0

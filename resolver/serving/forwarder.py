@@ -100,8 +100,9 @@ class Forwarder:
         upstream = again or choose(self.upstreams, exchange.tried(), now)
         self._counters.upstream_packets += 1
         if upstream.address.scheme == "tcp":
-            self._note(exchange, Try(upstream, None, 0, now, upstream.edns))
-            self._ask_tcp(exchange, upstream)
+            attempt = Try(upstream, None, 0, now, upstream.edns)
+            self._note(exchange, attempt)
+            self._ask_tcp(exchange, attempt)
             return
         try:
             where, number = self._pools[upstream.index].take(exchange)
@@ -164,7 +165,10 @@ class Forwarder:
             return
         if flags & registry.TC:
             attempt.upstream.answered(self._clock() - attempt.sent)
-            self._ask_tcp(exchange, attempt.upstream)
+            # Once for each try: the packet may come twice, and a connection costs more than it did.
+            if attempt not in exchange.cut:
+                exchange.cut.append(attempt)
+                self._ask_tcp(exchange, attempt)
             return
         try:
             walked = walk(data)
@@ -186,7 +190,7 @@ class Forwarder:
         exchange.fallback = walked
         # Only the newest try moves on; an older one that fails late changes nothing.
         if attempt is exchange.tries[-1]:
-            others = len(exchange.tried()) < len(self.upstreams)
+            others = len(set(exchange.tried())) < len(self.upstreams)
             if others:
                 self._try(exchange, now)
             else:
@@ -212,30 +216,38 @@ class Forwarder:
 
     # TCP
 
-    def _ask_tcp(self, exchange: Exchange, upstream: Upstream) -> None:
-        task = self._loop.create_task(self._over_tcp(exchange, upstream))
+    def _ask_tcp(self, exchange: Exchange, attempt: Try) -> None:
+        task = self._loop.create_task(self._when_free(exchange, attempt))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _over_tcp(self, exchange: Exchange, upstream: Upstream) -> None:
+    async def _when_free(self, exchange: Exchange, attempt: Try) -> None:
+        """Wait for one of the few slots; whoever comes too late for the question asks nothing."""
+        async with self._tcp_slots:
+            if not exchange.ended:
+                await self._over_tcp(exchange, attempt)
+
+    async def _over_tcp(self, exchange: Exchange, attempt: Try) -> None:
         """Ask one upstream over TCP (RFC 7766 5); failing that, the timer or the next try goes on."""
+        upstream = attempt.upstream
         number = next(self._chance) & 0xFFFF
-        query = upstream_query(exchange.query, number, upstream.edns)
-        started = self._clock()
+        query = upstream_query(exchange.query, number, attempt.edns)
         try:
-            async with self._tcp_slots:
-                data = await ask_over_tcp(upstream.address.endpoint, query, _TCP_SECONDS)
+            data = await ask_over_tcp(upstream.address.endpoint, query, _TCP_SECONDS)
             walked = walk(data)
         except (OSError, TimeoutError, EOFError, WireError):
             upstream.failed(self._clock())
             if not exchange.ended and exchange.tries[-1].upstream is upstream:
                 self._try(exchange, self._clock())
             return
-        if exchange.ended or not _same_question(data, 1, exchange.query.question):
+        questions = _HEADER(data)[2]
+        if exchange.ended or not _same_question(data, questions, exchange.query.question):
+            return
+        # RFC 2181 9: what is cut is not to be used, and there is nothing longer than TCP to ask by.
+        if walked.flags & registry.TC:
             return
         self._counters.upstream_tcp += 1
-        upstream.answered(self._clock() - started)
-        self._end(exchange, walked)
+        self._judge(exchange, attempt, walked)
 
     def _end(self, exchange: Exchange, walked: Walk | None) -> None:
         if exchange.ended:

@@ -106,8 +106,7 @@ class Pipeline:
         snapshot = self.snapshot
         verdict = snapshot.verdict(query.folded)
         if verdict == BLOCKED and not query.folded.endswith(_LOCALHOST):
-            counters.blocked += 1
-            reply = snapshot.blocks.build(query)
+            reply = self._block(query, udp)
             if udp:
                 self.flows.put(data[2:], reply[2:])
             return reply
@@ -116,6 +115,12 @@ class Pipeline:
             counters.special += 1
             return reply_here
         return self._unserved(query) or self._known_or_ask(data, query, verdict, udp, sink, peer)
+
+    def _block(self, query: Query, udp: bool) -> bytes:
+        """The answer to a blocked question; many addresses of ours may be too long for UDP."""
+        self.counters.blocked += 1
+        reply = self.snapshot.blocks.build(query)
+        return truncated(query) if udp and len(reply) > query.udp_limit else reply
 
     def _unserved(self, query: Query) -> bytes | None:
         """What a forwarder refuses or answers with a form, whatever the name."""
@@ -150,26 +155,31 @@ class Pipeline:
             if udp and entry is not None:
                 self.flows.put(data[2:], entry)
             return reply
-        self._ask(key, Waiter(query, sink, peer, udp))
-        return None
+        if self._ask(key, Waiter(query, sink, peer, udp)):
+            return None
+        self.counters.shed += 1
+        # Over UDP silence is cheapest and the client asks again. Over TCP it would wait for ever, and
+        # its connection would count a question in flight that nobody answers.
+        if udp:
+            return None
+        return failure(query, registry.SERVFAIL, registry.EDE_NOT_READY, "too many questions in flight")
 
-    def _ask(self, key: tuple[bytes, int, int, int], waiter: Waiter) -> None:
-        """Join the equal question in flight, or start one."""
+    def _ask(self, key: tuple[bytes, int, int, int], waiter: Waiter) -> bool:
+        """Join the equal question in flight, or start one; False when there are too many."""
         exchange = self._in_flight.get(key)
         if exchange is not None:
-            if len(exchange.waiters) < MAX_WAITERS:
-                exchange.waiters.append(waiter)
-                self.counters.merged += 1
-            else:
-                self.counters.shed += 1
-            return
+            if len(exchange.waiters) >= MAX_WAITERS:
+                return False
+            exchange.waiters.append(waiter)
+            self.counters.merged += 1
+            return True
         if len(self._in_flight) >= MAX_EXCHANGES:
-            self.counters.shed += 1
-            return
+            return False
         exchange = Exchange(waiter.query, waiter)
         self._in_flight[key] = exchange
         self.counters.forwarded += 1
         self.forwarder.start(exchange)
+        return True
 
     def _relayed(
         self, query: Query, relay: Relay, verdict: int, udp: bool, now: float
@@ -184,9 +194,8 @@ class Pipeline:
             for target in relay.targets:
                 judged = snapshot.verdict(target)
                 if judged == BLOCKED:
-                    self.counters.blocked += 1
                     self.counters.blocked_targets += 1
-                    return snapshot.blocks.build(query), None
+                    return self._block(query, udp), None
                 if judged == ALLOWED:
                     break
         reply = relay.render(query, int(now - relay.stored))
@@ -205,8 +214,7 @@ class Pipeline:
         for query, sink, peer, udp in exchange.waiters:
             verdict = snapshot.verdict(query.folded)
             if verdict == BLOCKED:
-                self.counters.blocked += 1
-                reply = snapshot.blocks.build(query)
+                reply = self._block(query, udp)
             elif relay is not None:
                 reply, _ = self._relayed(query, relay, verdict, udp, now)
             else:

@@ -39,6 +39,8 @@ from resolver.settings import Settings, parse_upstream
 
 _log = structlog.get_logger(__name__)
 
+_BLOBS: Final = "blobs"
+
 _LAST_WORDS: Final = 0.3
 """Seconds that questions in flight get when the worker is told to stop."""
 
@@ -50,7 +52,6 @@ class Worker:
         choose(settings.dns.datapath)
         self._inherited = inherited
         self._data = Path(settings.data_dir)
-        self._blobs = Blobs(self._data / "blobs")
         self._clock = time.monotonic
         self._loop = asyncio.get_running_loop()
         loaded, self.trouble = self._last_good()
@@ -82,7 +83,8 @@ class Worker:
         """Load and verify a generation, taking over what is mapped already. Runs in a thread."""
         store = Store(self._data / FILE_NAME, read_only=True)
         try:
-            return load(store, self._blobs, number, verify=True, previous=self.pipeline.snapshot.loaded)
+            blobs = Blobs(self._data / _BLOBS)
+            return load(store, blobs, number, verify=True, previous=self.pipeline.snapshot.loaded)
         finally:
             store.close()
 
@@ -98,7 +100,10 @@ class Worker:
         except StoreError as error:
             return None, str(error)
         try:
-            return load_last_good(store, self._blobs)
+            return load_last_good(store, Blobs(self._data / _BLOBS))
+        except StoreError as error:
+            # The folder of compiled files is missing and cannot be made: a full or read-only disk.
+            return None, str(error)
         finally:
             store.close()
 
