@@ -66,7 +66,9 @@ class Relay:
     __slots__ = ("_body", "_counts", "_offsets", "_rcode", "_ttls", "lifetime", "octets", "stored", "targets")
 
     def __init__(self, walk: Walk, stored: float) -> None:
-        self._rcode = walk.rcode & registry.RCODE_MASK
+        # An rcode above 15 is between the upstream and us: its upper bits are in the OPT that was cut
+        # off, and the lower ones alone would say something else (RFC 6891 6.1.3).
+        self._rcode = walk.rcode if walk.rcode <= registry.RCODE_MASK else registry.SERVFAIL
         self._counts = walk.counts
         self._body = walk.body
         self._offsets = walk.offsets

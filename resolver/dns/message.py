@@ -8,7 +8,7 @@ a WireError here.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import dnslib
 
@@ -16,6 +16,9 @@ from resolver.dns import registry
 from resolver.dns.names import to_text
 from resolver.dns.records import walk
 from resolver.errors import WireError
+
+MAX_OCTETS: Final = 4096
+"""Octets of the largest reply that is put into words: in more, dnslib could be kept busy for seconds."""
 
 
 class Summary(NamedTuple):
@@ -38,7 +41,9 @@ def build_query(number: int, name: str, qtype: int, edns: bool = True) -> bytes:
 
 
 def summarise(data: bytes) -> Summary:
-    """Read a reply for people. Raises WireError when it cannot be read."""
+    """Read a reply for people. Raises WireError when it cannot be read or is above MAX_OCTETS."""
+    if len(data) > MAX_OCTETS:
+        raise WireError(f"more than {MAX_OCTETS} octets", MAX_OCTETS)
     walked = walk(data)
     try:
         record = dnslib.DNSRecord.parse(data)

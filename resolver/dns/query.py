@@ -92,13 +92,12 @@ def name_end(data: bytes, offset: int) -> int:
     A pointer has no place in a question (nothing stands before it to point at), and the label types
     01 and 10 are not in use (RFC 6891 5); both give 0, as do more than 255 octets (RFC 1035 2.3.4).
     """
-    size = len(data)
+    size = min(len(data), offset + 255)
     position = offset
     while position < size:
         length = data[position]
         if length == 0:
-            position += 1
-            return position if position - offset <= 255 else 0
+            return position + 1
         if length > 63:
             return 0
         position += length + 1

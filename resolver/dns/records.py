@@ -2,7 +2,7 @@
 
 A response is relayed as the octets that came (RFC 5625: what we do not understand passes unharmed);
 this walk finds the few places that must change or must be judged. It follows no pointers but those
-of CNAME targets, and does a bounded amount of work: `MAX_STEPS` labels and records in all.
+of CNAME targets, and does a bounded amount of work: `MAX_STEPS` in all, for whatever 64 KB hold.
 
 The OPT is hop-by-hop (RFC 6891 7) and is cut off; so is anything behind it, since names there could
 point into what was cut.
@@ -18,7 +18,17 @@ from resolver.dns.query import name_end
 from resolver.errors import WireError
 
 MAX_STEPS: Final = 6_000
-"""Labels and records looked at in one message. A full 64 KB of A records has some 4 000."""
+"""Steps taken in one message: one for a label of an owner, more for the following."""
+
+RECORD_STEPS: Final = 5
+"""What a record costs beside a label, as measured. So 1 200 records are read at most; no RRset that
+is served to people comes near, and a full 64 KB of A records would take twice the time allowed."""
+
+TARGET_STEPS: Final = 2
+"""What an octet of a CNAME target costs, as measured with one pointer to each label."""
+
+MAX_HOPS: Final = 127
+"""Pointers followed for one name: no more than it can have labels (RFC 1035 2.3.4)."""
 
 MAX_CHAIN: Final = 16
 """CNAME records in one answer; a longer chain is an attack or a loop."""
@@ -61,10 +71,12 @@ def read_name(data: bytes, offset: int) -> bytes:
     """The wire name at an offset, pointers followed. Raises WireError.
 
     Pointers must go backwards (RFC 1035 4.1.4: "a prior occurrence"), each further back than the
-    last, so a loop is impossible and the work is bounded by the 255 octets of a name.
+    last, so a loop is impossible; labels are bounded by the 255 octets of a name, pointers by
+    MAX_HOPS. One into the header is refused: the header is written anew for each client, so the
+    client would not read the name that was judged.
     """
     parts: list[bytes] = []
-    total, limit, position = 0, offset, offset
+    total, limit, position, hops = 0, offset, offset, 0
     while True:
         if position >= len(data):
             raise WireError("a name runs out of the message", position)
@@ -75,8 +87,9 @@ def read_name(data: bytes, offset: int) -> bytes:
             if position + 2 > len(data):
                 raise WireError("half a pointer", position)
             target = (length & 0x3F) << 8 | data[position + 1]
-            if target >= limit:
-                raise WireError("a pointer that does not go backwards", position)
+            hops += 1
+            if target >= limit or target < 12 or hops > MAX_HOPS:
+                raise WireError("a pointer that does not lead back to a name", position)
             limit = position = target
             continue
         if length > 63:
@@ -122,10 +135,12 @@ class _Walker:
 
     def record(self, authority: bool) -> tuple[int, int, int, int]:
         """Step over one record: its type, its TTL field, start and end of its RDATA."""
-        self.steps += 1
+        self.steps += RECORD_STEPS
         fixed = self.owner_end()
         data = self.data
-        if fixed + 10 > len(data) or self.steps > MAX_STEPS:
+        if self.steps > MAX_STEPS:
+            raise WireError("more records than are read", fixed)
+        if fixed + 10 > len(data):
             raise WireError("a record runs out of the message", fixed)
         rtype, _, ttl, length = _FIXED(data, fixed)
         start = fixed + 10
@@ -148,9 +163,11 @@ class _Walker:
 
     def follow(self, start: int) -> None:
         """Note where a CNAME leads."""
-        self.targets.append(read_name(self.data, start).lower())
-        if len(self.targets) > MAX_CHAIN:
-            raise WireError(f"a chain of more than {MAX_CHAIN} CNAME records", start)
+        target = read_name(self.data, start).lower()
+        self.targets.append(target)
+        self.steps += TARGET_STEPS * len(target)
+        if len(self.targets) > MAX_CHAIN or self.steps > MAX_STEPS:
+            raise WireError("a longer chain of CNAME records than is followed", start)
 
 
 def walk(data: bytes) -> Walk:
@@ -167,15 +184,13 @@ def walk(data: bytes) -> Walk:
             raise WireError("a question that cannot be read", 12)
         start = end + 4
     state = _Walker(data, start)
-    for _ in range(answers):
-        rtype, _, rdata, _ = state.record(authority=False)
-        if rtype == registry.CNAME:
-            state.follow(rdata)
+    asked = int.from_bytes(data[start - 4 : start - 2], "big") if questions else 0
+    has_data = _answers(state, answers, asked)
     for _ in range(authorities):
-        state.record(authority=True)
+        _refuse_opt(state, state.record(authority=True)[0])
     kept, upper = _additional(state, additionals)
     rcode = flags & registry.RCODE_MASK | upper << 4
-    negative = rcode == registry.NXDOMAIN or (rcode == registry.NOERROR and not _has_data(state, answers))
+    negative = rcode == registry.NXDOMAIN or not has_data
     return Walk(
         flags,
         rcode,
@@ -189,6 +204,27 @@ def walk(data: bytes) -> Walk:
     )
 
 
+def _answers(state: _Walker, count: int, asked: int) -> bool:
+    """Step over the answer section: whether it holds a record of the type asked.
+
+    RFC 2308 2.2: CNAME records (and their signatures) that lead to nothing are a negative answer.
+    """
+    has_data = False
+    for _ in range(count):
+        rtype, _, rdata, _ = state.record(authority=False)
+        _refuse_opt(state, rtype)
+        has_data = has_data or asked in (rtype, registry.ANY)
+        if rtype == registry.CNAME:
+            state.follow(rdata)
+    return has_data
+
+
+def _refuse_opt(state: _Walker, rtype: int) -> None:
+    """RFC 6891 6.1.1: an OPT stands in the additional section. Elsewhere it could not be cut off."""
+    if rtype == registry.OPT:
+        raise WireError("an OPT outside the additional section", state.offset)
+
+
 def _additional(state: _Walker, count: int) -> tuple[int, int]:
     """Step over the additional section up to the OPT: records kept, upper eight bits of the rcode."""
     for index in range(count):
@@ -196,11 +232,6 @@ def _additional(state: _Walker, count: int) -> tuple[int, int]:
         if rtype == registry.OPT:
             return index, ttl >> 24
     return count, 0
-
-
-def _has_data(state: _Walker, answers: int) -> bool:
-    """Whether the answer section holds more than the CNAME records that lead to nothing."""
-    return answers > len(state.targets)
 
 
 def _lifetime(state: _Walker, rcode: int, negative: bool) -> int:

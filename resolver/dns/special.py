@@ -86,7 +86,7 @@ def answer(query: Query) -> bytes | None:
     owner = (0xC000 | 12 + position).to_bytes(2, "big")
     if action == "localhost":
         return _addresses(query, owner, (b"\x7f\0\0\x01",), b"\0" * 15 + b"\x01")
-    if action == "ipv4only":
+    if action == "ipv4only" and position == 0:  # RFC 8880 7: it has no subdomains
         return _addresses(query, owner, (b"\xc0\0\0\xaa", b"\xc0\0\0\xab"), None)
     exists = action == "nodata" or (action == "zone" and position == 0)
     rcode = registry.NOERROR if exists else registry.NXDOMAIN
