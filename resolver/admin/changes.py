@@ -147,12 +147,10 @@ class Changes:
         """The generation that the one in force was made from: where a rollback goes.
 
         By parents, not by the journal, so that a second rollback goes one further back. None when
-        there is none, or when it is no longer kept. Raises StoreError.
+        there is none, or when it is no longer kept. When the manifest in force is damaged, and with
+        it the name of its parent, the newest one before it that is kept. Raises StoreError.
         """
-        manifest, _ = await self.in_force()
-        if manifest.parent is None:
-            return None
-        return await asyncio.to_thread(self._find, manifest.parent, manifest.number)
+        return await asyncio.to_thread(self._previous)
 
     async def apply(self, change: ChangeSet, who: Who, *, dry_run: bool = False) -> Applied:
         """Make a change, or with `dry_run` only find out what it would do, writing nothing.
@@ -217,11 +215,11 @@ class Changes:
     ) -> Applied:
         """The road without compiling: everything that is put in force exists already."""
         async with self._turn():
-            before, _ = await self.in_force()
+            before = await asyncio.to_thread(self._replaceable)
             _check(before, ChangeSet(preconditions=preconditions))
             await self.known(number)
             made, _ = await asyncio.to_thread(self._store.manifest, number)
-            if number == before.number:
+            if number == await asyncio.to_thread(self._store.current):
                 await self._confirm_unchanged(number)
                 return Applied(number, False, False, made)
             await self._prepare(made)
@@ -319,11 +317,27 @@ class Changes:
             return Manifest(0, None, "", "", ""), None
         return self._store.manifest(number)
 
-    def _find(self, digest: str, before: int) -> int | None:
-        """The number of a kept generation by its hash."""
+    def _replaceable(self) -> Manifest:
+        """The manifest in force, or an empty one if it is damaged: a rollback is the way out of that."""
+        try:
+            return self._in_force()[0]
+        except CorruptFile:
+            return Manifest(0, None, "", "", "")
+
+    def _previous(self) -> int | None:
+        """See `previous`."""
+        current = self._store.current()
+        if current is None:
+            return None
+        parent: str | None = None
+        with contextlib.suppress(CorruptFile):
+            parent = self._store.manifest(current)[0].parent
+            if parent is None:
+                return None
+        before = current
         while page := self._store.generations(100, before):
             for summary in page:
-                if summary.hash == digest:
+                if summary.hash == parent or (parent is None and summary.kept):
                     return summary.number if summary.kept else None
             before = page[-1].number
         return None

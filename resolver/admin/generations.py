@@ -61,13 +61,14 @@ class Journal(msgspec.Struct, frozen=True):
 async def get_generations(ctx: Context) -> web.StreamResponse:
     """A page of generations."""
     limit: int = ctx.query["limit"]
-    manifest, _ = await ctx.changes.in_force()
+    # Not by the manifest in force: were it damaged, this is where to look for another one.
+    current = await asyncio.to_thread(ctx.store.current)
     previous = await ctx.changes.previous()
     # One more than asked for tells whether there is another page.
     found = await asyncio.to_thread(ctx.store.generations, limit + 1, ctx.query["before"])
     page = found[:limit]
     following = page[-1].number if len(found) > limit else None
-    return reply(Generations(manifest.number or None, previous, page, following))
+    return reply(Generations(current, previous, page, following))
 
 
 async def get_generation(ctx: Context) -> web.StreamResponse:

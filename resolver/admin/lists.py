@@ -57,6 +57,11 @@ register({"content-missing": Problem(404, "The list has no content yet")})
 _LINES_AT_ONCE: Final = 4_000
 """Lines of content rendered in one go, in a thread: some milliseconds of work."""
 
+STALL_SECONDS: Final = 30.0
+"""How long a caller may take nothing of a content that is being sent."""
+SEND_SECONDS: Final = 600.0
+"""How long the sending of a content may take in all."""
+
 
 class ListView(msgspec.Struct, frozen=True):
     """A list: what was said of it, and what is known of its content.
@@ -195,7 +200,8 @@ async def get_content(ctx: Context) -> web.StreamResponse:
     """The rules in force as canonical text, streamed.
 
     The file stays mapped while it is sent: a swap, or the end of the list, cannot cut it short. Past
-    the first octet nothing can be refused any more, so everything that may fail stands before it.
+    the first octet nothing can be refused any more, so everything that may fail stands before it, and
+    a caller that stops reading is hung up on.
     """
     list_id, entry = await _entry(ctx)
     etag = content_etag(entry)
@@ -204,15 +210,30 @@ async def get_content(ctx: Context) -> web.StreamResponse:
     unchanged = unmodified(ctx, etag)
     if unchanged is not None:
         return unchanged
-    rules = await asyncio.to_thread(lambda: CompiledList(ctx.blobs.open(etag)))
+    rules = await asyncio.to_thread(lambda: CompiledList(ctx.blobs.open(etag), verify=True))
     response = web.StreamResponse(headers={hdrs.ETAG: f'"{etag}"'})
     response.content_type, response.charset = "text/plain", "utf-8"
     await response.prepare(ctx.request)
-    lines = (line for key, value in rules.items() for line in render_rule(key, value))
-    while chunk := await asyncio.to_thread(_take, lines):
-        await response.write(chunk)
+    if ctx.request.method != hdrs.METH_HEAD:
+        await _send(ctx, response, (line for key, value in rules.items() for line in render_rule(key, value)))
     await response.write_eof()
     return response
+
+
+async def _send(ctx: Context, response: web.StreamResponse, lines: Iterator[str]) -> None:
+    """Write lines at the pace of whoever reads them. Raises ConnectionError when nobody does.
+
+    Not TimeoutError: that would become a problem document in the middle of the list.
+    """
+    try:
+        async with asyncio.timeout(SEND_SECONDS):
+            while chunk := await asyncio.to_thread(_take, lines):
+                async with asyncio.timeout(STALL_SECONDS):
+                    await response.write(chunk)
+    except TimeoutError:
+        if ctx.request.transport is not None:
+            ctx.request.transport.abort()  # to close it would be to wait until all of it is read
+        raise ConnectionResetError("the caller reads too slowly") from None
 
 
 def _take(lines: Iterator[str]) -> bytes:
@@ -295,7 +316,8 @@ ROUTES: Final[list[Route]] = [
     Route(
         hdrs.METH_GET, "/v1/lists/{id}/content", "read", get_content, "The rules of a list as text",
         "One line a rule, sorted, in Adblock notation; pushed again it gives the same rules.",
-        responses={200: None}, problems=("list-unknown", "content-missing"), etag=True, seconds=600.0,
+        responses={200: None}, problems=("list-unknown", "content-missing"), etag=True,
+        seconds=SEND_SECONDS + 30.0,
     ),
     # 200 and not 201 for a list that begins here: 200 is the promise that every worker serves it.
     Route(

@@ -90,7 +90,7 @@ def changes_of(road: Road, *, keep: int = 50) -> Changes:
 def settings(folder: Path, *, keep: int = 50, require_reason: bool = False) -> Settings:
     return Settings(
         data_dir=str(folder),
-        admin=Admin(keep_generations=keep, require_reason=require_reason, body_mb=1, list_mb=2),
+        admin=Admin(keep_generations=keep, require_reason=require_reason, body_mb=1, list_mb=16),
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -71,6 +73,19 @@ async def test_a_rollback_from_a_known_state_only(api: Api) -> None:
     refused = await api.call("POST", "/v1/generations/4/activate", headers={"If-Match": tag})
     assert (refused.status, refused.code) == (412, "precondition-failed")
     assert api.road.store.current() == 6
+
+
+async def test_the_way_out_of_a_damaged_manifest(api: Api) -> None:
+    await api.road.changes.close()
+    with contextlib.closing(sqlite3.connect(api.road.store.path)) as database, database:
+        database.execute("UPDATE generation SET body = x'7b7d' WHERE number = 5")
+    assert (await api.call("GET", "/v1/lists")).code == "store-failed"
+    assert (await api.push("ads", "more.example\n")).code == "store-failed"
+    got = (await api.call("GET", "/v1/generations")).json
+    assert (got["in_force"], got["previous"]) == (5, 4)
+    back = await api.call("POST", "/v1/generations/4/activate")
+    assert (back.status, back.json) == (200, {"generation": 4, "changed": True})
+    assert (await api.push("ads", "more.example\n")).json["generation"] == 6
 
 
 @pytest.mark.parametrize(

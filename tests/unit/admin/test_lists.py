@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from resolver.admin import lists
 from resolver.generation.messages import Commit, ToAdmin, ToWorker
 from tests.unit.admin.api import Api, serving
 from tests.unit.admin.peers import good
@@ -82,7 +85,7 @@ BAD_BODIES: dict[str, tuple[bytes, dict[str, str], int]] = {
     "top-level domain": (b"com\n", {}, 422),
     "everything": (b".\n", {}, 422),
     "adblock everything": (b"||com^\n", {}, 422),
-    "gzip bomb": (gzip.compress(b"\0" * (4 << 20)), {"Content-Encoding": "gzip"}, 413),
+    "gzip bomb": (gzip.compress(b"\0" * (32 << 20)), {"Content-Encoding": "gzip"}, 413),
     "too large": (os.urandom(2 << 20), {}, 413),
     "half a gzip": (gzip.compress(b"ads.example\n" * 99)[:-12], {"Content-Encoding": "gzip"}, 400),
     "not packed": (b"ads.example\n", {"Content-Encoding": "gzip"}, 400),
@@ -266,6 +269,60 @@ async def test_content_read_back_is_the_same_content(api: Api) -> None:
     assert (await api.call("GET", CONTENT, headers={"If-None-Match": got.etag})).status == 304
     copied = await api.push("copy", got.body)
     assert copied.json["digest"] == pushed.json["digest"]
+
+
+async def test_the_head_of_a_content_is_its_head(api: Api) -> None:
+    pushed = await api.push("ads", "ads.example\n")
+    for _ in range(2):  # the second time on the same connection: nothing was left over on it
+        got = await api.call("HEAD", CONTENT)
+        assert (got.status, got.etag, got.body) == (200, pushed.etag, b"")
+
+
+async def test_a_damaged_file_is_told_before_the_first_octet(api: Api) -> None:
+    pushed = await api.push("ads", "ads.example\n")
+    path = api.road.blobs.path(pushed.json["digest"])
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.unlink()
+    path.write_bytes(damaged)
+    assert (await api.call("GET", CONTENT)).code == "store-failed"
+
+
+def read_late(address: tuple[str, int], request: bytes, go_on: threading.Event) -> bytes:
+    """Send a request, read nothing until told to, then read to the end of the connection."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(30)
+        sock.connect(address)
+        sock.sendall(request)
+        go_on.wait(30)
+        got = b""
+        with suppress(ConnectionError):
+            while data := sock.recv(1 << 20):
+                got += data
+        return got
+
+
+async def test_a_reader_that_stops_reading_is_hung_up_on(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    send = lists._send
+
+    async def watched(*args: Any) -> None:
+        try:
+            await send(*args)
+        finally:
+            go_on.set()
+
+    monkeypatch.setattr(lists, "_send", watched)
+    monkeypatch.setattr(lists, "STALL_SECONDS", 0.1)
+    text = "".join(f"{'x' * 60}{number % 1000}.{number // 1000}.example\n" for number in range(150_000))
+    packed = {"Content-Encoding": "gzip"}
+    assert (await api.push("ads", gzip.compress(text.encode(), 1), headers=packed)).status == 200
+    head = f"GET {CONTENT} HTTP/1.1\r\nHost: x.example\r\nAuthorization: Bearer {api.token('admin')}\r\n\r\n"
+    got = await asyncio.to_thread(read_late, api.address, head.encode(), go_on)
+    assert got.startswith(b"HTTP/1.1 200")
+    assert not got.endswith(b"\r\n0\r\n\r\n")
+    assert got.count(b"HTTP/1.1") == 1
 
 
 async def test_a_dry_run_writes_nothing(api: Api) -> None:
