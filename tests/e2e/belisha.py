@@ -162,14 +162,15 @@ class Belisha:
     # --- Processes -----------------------------------------------------------------------------
 
     def children(self) -> dict[str, int]:
-        """`worker-0`, `admin` ... -> process id, as `ps` shows them."""
+        """`worker-0`, `admin` ... -> process id, as `ps` shows them; the one that shows the banner is left out."""
         assert self.process
         found: dict[str, int] = {}
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 if _parent(entry.name) == self.process.pid and state(int(entry.name)):
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    found[words[-2].decode()] = int(entry.name)
+                    name = (entry / "cmdline").read_bytes().split(b"\0")[-2].decode()
+                    if name == "admin" or name.startswith("worker-"):
+                        found[name] = int(entry.name)
             except (OSError, IndexError):
                 continue
         return found

@@ -56,6 +56,15 @@ def versions_in_force(server: Belisha, candidates: list[int]) -> set[tuple[bool,
     return {tuple(server.blocked(f"v{version}.example") for version in candidates) for _ in range(PROBES)}
 
 
+def push_again(server: Belisha, text: str, *, patient: bool) -> None:
+    """The next push. A compiler that was killed in reserve some milliseconds ago may not be missed yet:
+    then the push is refused with "try again", which is done once."""
+    status, answer = server.call("PUT", "/v1/lists/probe/content", text.encode())
+    if patient and status == 503:
+        status, answer = server.call("PUT", "/v1/lists/probe/content", text.encode())
+    assert status == 200, answer
+
+
 def compiler_of(server: Belisha) -> int | None:
     """The process that reads lists: a child of the admin process."""
     admin = server.children().get("admin")
@@ -108,7 +117,7 @@ def test_the_verdict_is_old_or_new(server: Belisha, kind: str) -> None:
         assert push.outcome != "200" or current == number, f"accepted, and lost: {where}"
         # What comes next works as if nothing had happened.
         again = number + 1_000_000
-        server.push("probe", content(again))
+        push_again(server, content(again), patient=kind == "compiler")
         assert versions_in_force(server, [current, again]) == {(False, True)}, where
         current = again
     assert state(server.children()["admin"])
