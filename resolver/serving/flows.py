@@ -25,7 +25,7 @@ FLOW_OCTETS: Final = 24 << 20
 _COST: Final = 250
 """Octets of a dictionary entry, two bytes objects and their heads, beside the octets themselves."""
 
-_FLOW_COST: Final = 450
+_FLOW_COST: Final = 100
 """What a Flow with its Query weighs beside that."""
 
 
@@ -70,10 +70,10 @@ class FlowTable(Halves[bytes, Entry]):
 
     def put(self, key: bytes, entry: Entry) -> None:
         """Remember the answer to a flow."""
-        if type(entry) is bytes:
+        if isinstance(entry, bytes):
             self.keep(key, entry, len(key) + len(entry) + _COST)
         else:
-            self.keep(key, entry, 2 * len(key) + _COST + _FLOW_COST)
+            self.keep(key, entry, 2 * len(key) + entry.octets + _COST + _FLOW_COST)
 
     def promote(self, key: bytes) -> Entry | None:
         """The entry of the old half, moved to the young one; None when it is not known."""

@@ -1,0 +1,248 @@
+"""What the tests of the DNS process stand on: a virtual clock, a pipeline, its listeners.
+
+A `Ground` is a real pipeline with real sockets towards its upstreams and no listener: octets go in by
+hand, replies come back at once or are collected. `listening` puts real UDP and TCP sockets in front of
+it. Time is `Clock`: it stands still until a test moves it, so nothing is waited for that a test has not
+caused. `until` waits for what the event loop still has to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import dns.edns
+import dns.message
+
+from resolver.dns.query import Query, parse_query
+from resolver.dns.records import walk
+from resolver.generation.loader import Loaded
+from resolver.generation.manifest import Manifest
+from resolver.inherited import UdpSocket
+from resolver.policy.model import AnswerPolicy, Policy
+from resolver.serving.admission import Admission
+from resolver.serving.chance import numbers
+from resolver.serving.pipeline import Pipeline
+from resolver.serving.snapshot import Snapshot
+from resolver.serving.tcp import TcpListener
+from resolver.serving.udp import UdpListener
+from resolver.settings import Network, UpstreamAddress, parse_upstream
+from tests.support.behaviours import Behaviour, Seen
+from tests.support.client import Address, make_query
+from tests.support.rules import ruleset
+
+LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+CLIENT = "127.0.0.1"
+PATIENCE = 20.0
+"""Real seconds after which something that must come is missed; no test waits for them."""
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self.now += seconds
+
+
+async def until(condition: Callable[[], object], what: str = "it") -> None:
+    """Give the loop its turns until something is so. Raises TimeoutError."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - what is waited for has no event to set
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        raise TimeoutError(f"waited for {what} in vain") from None
+
+
+def snapshot(
+    block: tuple[str, ...] = (),
+    allow: tuple[str, ...] = (),
+    number: int = 1,
+    answer: AnswerPolicy | None = None,
+) -> Snapshot:
+    """A generation that blocks and allows these names and all below them."""
+    policy = Policy(answer or AnswerPolicy())
+    manifest = Manifest(number, None, "2026-01-02T03:04:05Z", "ann", "why", policy=policy)
+    return Snapshot(Loaded(number, "", manifest, (), ruleset(block, allow)))
+
+
+class Ground:
+    """A pipeline and what came out of it. Build it inside a running loop; `close` it."""
+
+    def __init__(
+        self,
+        upstreams: Sequence[str] = (),
+        served: Snapshot | None = None,
+        networks: Sequence[Network] = LOOPBACK,
+        cache_octets: int = 1 << 20,
+    ) -> None:
+        self.clock = Clock()
+        addresses: list[UpstreamAddress] = [parse_upstream(url) for url in upstreams]
+        if not addresses:
+            # Nobody may be asked; a packet to the discard port of this address would be a failed test.
+            addresses = [parse_upstream("udp://127.255.255.254:9")]
+        self.pipeline = Pipeline(
+            served or snapshot(), Admission(networks), cache_octets, addresses, numbers(), self.clock
+        )
+        self.later: list[tuple[object, bytes]] = []
+
+    def give(
+        self, octets: bytes, *, udp: bool = True, host: str = CLIENT, peer: object = None
+    ) -> bytes | None:
+        """Hand octets over as a listener does; what comes later is collected in `later`."""
+        return self.pipeline.handle(octets, host, udp, self._sink, peer)
+
+    def _sink(self, peer: object, reply: bytes) -> None:
+        self.later.append((peer, reply))
+
+    def replies_to(self, peer: object) -> list[bytes]:
+        """The late replies for one peer."""
+        return [reply for one, reply in self.later if one is peer]
+
+    async def octets(self, query: bytes, *, udp: bool = True, host: str = CLIENT) -> bytes:
+        """The reply to these octets, whenever it comes."""
+        peer = object()
+        reply = self.give(query, udp=udp, host=host, peer=peer)
+        if reply is not None:
+            return reply
+        await until(lambda: self.replies_to(peer), "a reply")
+        return self.replies_to(peer)[0]
+
+    async def ask(
+        self,
+        name: str,
+        qtype: str = "A",
+        *,
+        udp: bool = True,
+        edns: bool = True,
+        dnssec: bool = False,
+        payload: int = 1232,
+        rd: bool = True,
+        cd: bool = False,
+        qclass: str = "IN",
+    ) -> dns.message.Message:
+        """The reply to a question, read by dnspython."""
+        query = make_query(
+            name, qtype, edns=edns, dnssec=dnssec, payload=payload, rd=rd, cd=cd, qclass=qclass
+        )
+        reply = dns.message.from_wire(await self.octets(query.to_wire(), udp=udp))
+        assert query.is_response(reply)
+        return reply
+
+    async def close(self) -> None:
+        """Stop asking upstreams, and let the loop finish what it began."""
+        self.pipeline.close()
+        await turns()
+
+
+async def turns(count: int = 5) -> None:
+    """Let the loop go round, so that what was cancelled or closed is gone."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def ground(
+    *upstreams: str,
+    served: Snapshot | None = None,
+    networks: Sequence[Network] = LOOPBACK,
+    cache_octets: int = 1 << 20,
+) -> AsyncIterator[Ground]:
+    """A `Ground` for the length of a test."""
+    made = Ground(upstreams, served, networks, cache_octets)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Real listeners at one port: `address` is what a client connects to."""
+
+    address: Address
+    udp: UdpListener
+    tcp: TcpListener
+
+
+@asynccontextmanager
+async def listening(on: Ground, host: str = "127.0.0.1") -> AsyncIterator[Listening]:
+    """Put a UDP and a TCP listener in front of a pipeline; a wildcard `host` is bound as one."""
+    udp_socket, tcp_socket = _pair(host)
+    port = udp_socket.getsockname()[1]
+    wildcard = ipaddress.ip_address(host).is_unspecified
+    loop = asyncio.get_running_loop()
+    udp = UdpListener(UdpSocket(udp_socket.detach(), wildcard), on.pipeline, on.clock)
+    tcp = TcpListener(on.pipeline, on.clock)
+    loop.add_reader(udp.fileno(), udp.readable)
+    server = await loop.create_server(tcp.protocol, sock=tcp_socket)
+    try:
+        yield Listening((host, port), udp, tcp)
+    finally:
+        loop.remove_reader(udp.fileno())
+        udp.close()
+        server.close()
+        on.pipeline.close()
+        for connection in list(tcp._connections):
+            connection._cut()  # those that wait for an answer too, which no sweep would cut
+        await turns()
+
+
+def _pair(host: str) -> tuple[socket.socket, socket.socket]:
+    """A bound UDP and a bound TCP socket at one port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(50):
+        udp = socket.socket(family, socket.SOCK_DGRAM)
+        tcp = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            udp.bind((host, 0))
+            tcp.bind((host, udp.getsockname()[1]))
+        except OSError:
+            udp.close()
+            tcp.close()
+            continue
+        udp.setblocking(False)
+        return udp, tcp
+    raise OSError("no port was free for UDP and TCP alike")
+
+
+# Small makers and readers
+
+
+def query_of(
+    name: str = "www.example.org", qtype: str = "A", number: int = 7, edns: bool = True, cd: bool = False
+) -> Query:
+    """A question as the pipeline knows it."""
+    parsed = parse_query(make_query(name, qtype, edns=edns, cd=cd, number=number).to_wire())
+    assert isinstance(parsed, Query)
+    return parsed
+
+
+def reply_to(query: Query, behaviour: Behaviour) -> bytes:
+    """What a behaviour of the scripted upstream would say to this question."""
+    octets = b"".join((query.id.to_bytes(2, "big"), b"\1\0\0\1\0\0\0\0\0\0", query.question))
+    reply = behaviour(Seen(octets, "udp", (CLIENT, 1), 0.0))[0].octets
+    assert reply is not None
+    walk(reply)  # a test that wants broken octets makes them itself
+    return reply
+
+
+def extended_errors(reply: dns.message.Message) -> list[int]:
+    """The codes of the extended errors (RFC 8914) in a reply."""
+    return [int(option.code) for option in reply.options if isinstance(option, dns.edns.EDEOption)]
+
+
+def addresses(reply: dns.message.Message) -> list[str]:
+    """The data of every A and AAAA record in the answer, as text."""
+    return [rdata.to_text() for rrset in reply.answer for rdata in rrset if rrset.rdtype in (1, 28)]

@@ -1,0 +1,165 @@
+"""The answer cache: lifetimes kept to the second, bounded in octets, never extended by a hit."""
+
+from __future__ import annotations
+
+import dns.message
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolver.dns.answers import Relay
+from resolver.dns.records import TTL_CAP, walk
+from resolver.serving.cache import AnswerCache, Key
+from tests.support import behaviours as do
+from tests.support.behaviours import Behaviour
+from tests.unit.serving.ground import query_of, reply_to
+
+QUERY = query_of()
+KEY = QUERY.cache_key
+
+
+def relay(behaviour: Behaviour, stored: float = 0.0) -> Relay:
+    return Relay(walk(reply_to(QUERY, behaviour)), stored)
+
+
+def key(number: int) -> Key:
+    return (b"\x06%06d\0" % number, 1, 1, 0)
+
+
+GOOD = do.answer("A 192.0.2.1", ttl=60)
+
+# RFC 2308 5: a negative answer lives for the smaller of the SOA's TTL and MINIMUM, without SOA not at
+# all. RFC 8767 4: never more than seven days. Failures are no answers.
+LIFETIMES: list[tuple[str, Behaviour, int]] = [
+    ("one record", GOOD, 60),
+    ("TTL 0", do.answer("A 192.0.2.1", ttl=0), 0),
+    ("the smallest counts", do.answer("CNAME b.example.org.", "b.example.org. 7 IN A 192.0.2.1"), 7),
+    ("authority counts", do.answer("A 192.0.2.1", authority=("example.org. 9 IN NS ns.example.org.",)), 9),
+    ("a month", do.answer("A 192.0.2.1", ttl=30 * 86_400), TTL_CAP),
+    ("high bit", do.answer("A 192.0.2.1", ttl=2**31 - 1), TTL_CAP),
+    ("NXDOMAIN, MINIMUM smaller", do.nxdomain(ttl=300, minimum=60), 60),
+    ("NXDOMAIN, TTL smaller", do.nxdomain(ttl=30, minimum=600), 30),
+    ("NXDOMAIN without SOA", do.nxdomain(with_soa=False), 0),
+    ("NODATA", do.nodata(ttl=300, minimum=45), 45),
+    ("NODATA without SOA", do.nodata(with_soa=False), 0),
+    ("CNAME to nothing", do.answer("CNAME b.example.org."), 0),
+    ("SERVFAIL", do.failed(), 0),
+    ("REFUSED", do.refused(), 0),
+]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "lifetime"), [row[1:] for row in LIFETIMES], ids=[r[0] for r in LIFETIMES]
+)
+def test_lifetime_of_each_kind_of_answer(behaviour: Behaviour, lifetime: int) -> None:
+    assert relay(behaviour).lifetime == lifetime
+
+
+@pytest.mark.parametrize("age", [0.0, 0.5, 59.0, 59.999])
+def test_an_answer_is_found_while_it_lives(age: float) -> None:
+    cache = AnswerCache(1 << 20)
+    kept = relay(GOOD, stored=10.0)
+    cache.put(KEY, kept)
+    assert cache.get(KEY, 10.0 + age) is kept
+
+
+@pytest.mark.parametrize("age", [60.0, 60.001, 1e9])
+def test_an_answer_is_gone_when_its_time_is_over(age: float) -> None:
+    cache = AnswerCache(1 << 20)
+    cache.put(KEY, relay(GOOD, stored=10.0))
+    assert cache.get(KEY, 10.0 + age) is None
+    assert len(cache) == 0, "what is too old is not kept either"
+
+
+def test_what_is_not_known() -> None:
+    assert AnswerCache(1 << 20).get(KEY, 0.0) is None
+
+
+@given(steps=st.lists(st.floats(0.0, 20.0), max_size=40))
+def test_no_number_of_hits_keeps_an_answer_alive(steps: list[float]) -> None:
+    cache = AnswerCache(2_000)  # so small that promotion happens all the time
+    kept, now = relay(GOOD), 0.0
+    cache.put(KEY, kept)
+    for step in steps:
+        now += step
+        cache.put(key(int(now)), relay(GOOD, now))
+        found = cache.get(KEY, now)
+        assert found is None or (found is kept and now < 60.0 and kept.stored == 0.0)
+
+
+def test_the_ttl_a_client_sees_is_what_is_left() -> None:
+    cache = AnswerCache(1 << 20)
+    cache.put(KEY, relay(do.answer("A 192.0.2.1", ttl=4), stored=0.0))
+    seen = []
+    for now in (0.0, 0.9, 1.0, 2.5, 3.999):
+        found = cache.get(KEY, now)
+        assert found is not None
+        seen.append(dns.message.from_wire(found.render(QUERY, int(now))).answer[0].ttl)
+    assert seen == [4, 4, 3, 2, 1]
+
+
+def test_each_record_counts_down_by_itself_and_never_below_zero() -> None:
+    kept = relay(do.answer("A 192.0.2.1", ttl=9, authority=("example.org. 5 IN NS ns.example.org.",)))
+    reply = dns.message.from_wire(kept.render(QUERY, 6))
+    assert (reply.answer[0].ttl, reply.authority[0].ttl) == (3, 0)
+
+
+def test_the_ttl_of_a_negative_answers_soa_is_its_lifetime() -> None:
+    reply = dns.message.from_wire(relay(do.nxdomain(ttl=300, minimum=60)).render(QUERY, 20))
+    assert reply.authority[0].ttl == 40
+
+
+# Bounds
+
+
+def test_a_flood_is_bounded_in_octets() -> None:
+    cache = AnswerCache(100_000)
+    weight = relay(GOOD).octets
+    for number in range(3_000):
+        cache.put(key(number), relay(GOOD))
+        assert len(cache) * weight <= 100_000 + weight
+    assert len(cache) * weight > 50_000, "half of the room is always used"
+
+
+def test_large_answers_weigh_more() -> None:
+    cache = AnswerCache(200_000)
+    large = relay(do.big(30_000))
+    assert large.octets > 30_000
+    for number in range(50):
+        cache.put(key(number), large)
+    assert len(cache) <= 7
+
+
+def test_an_answer_larger_than_the_cache_evicts_all_but_itself() -> None:
+    cache = AnswerCache(20_000)
+    for number in range(10):
+        cache.put(key(number), relay(GOOD))
+    for number in range(100, 105):
+        cache.put(key(number), relay(do.big(60_000)))
+    assert len(cache) == 2, "one in each half"
+
+
+def test_answers_that_are_asked_for_survive_a_flood() -> None:
+    cache = AnswerCache(100_000)
+    popular = relay(GOOD)
+    cache.put(KEY, popular)
+    for number in range(5_000):
+        cache.put(key(number), relay(GOOD))
+        if number % 20 == 0:
+            assert cache.get(KEY, 1.0) is popular
+    assert cache.get(key(3), 1.0) is None
+
+
+def test_an_old_answer_is_not_promoted_once_its_time_is_over() -> None:
+    cache = AnswerCache(2 * relay(GOOD).octets)
+    cache.put(KEY, relay(GOOD))
+    cache.put(key(1), relay(GOOD))  # pushes the first into the old half
+    assert cache.get(KEY, 61.0) is None and cache.get(KEY, 1.0) is None
+
+
+def test_clearing_forgets_everything() -> None:
+    cache = AnswerCache(2 * relay(GOOD).octets)
+    cache.put(KEY, relay(GOOD))
+    cache.put(key(1), relay(GOOD))
+    cache.clear()
+    assert len(cache) == 0 and cache.get(KEY, 0.0) is None

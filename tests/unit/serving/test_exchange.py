@@ -1,0 +1,64 @@
+"""An exchange: who waits, what was tried, and that every socket and ID is given back."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from resolver.serving.exchange import MAX_WAITERS, Exchange, Try, Waiter
+from resolver.serving.health import Upstream
+from resolver.settings import parse_upstream
+from tests.unit.serving.ground import query_of
+
+
+def exchange() -> Exchange:
+    query = query_of()
+    return Exchange(query, Waiter(query, lambda peer, reply: None, "peer", True))
+
+
+def attempt(index: int, where: Any = None, number: int = 0) -> Try:
+    return Try(Upstream(index, parse_upstream("udp://192.0.2.53")), where, number, 0.0, True)
+
+
+class Port:
+    """Notes what is given back."""
+
+    def __init__(self) -> None:
+        self.released: list[int] = []
+
+    def release(self, number: int) -> None:
+        self.released.append(number)
+
+
+def test_it_begins_with_one_client_and_no_try() -> None:
+    one = exchange()
+    assert [waiter.peer for waiter in one.waiters] == ["peer"]
+    assert (one.tries, one.tried(), one.fallback, one.ended) == ([], [], None, False)
+
+
+def test_it_knows_whom_it_asked_in_order() -> None:
+    one = exchange()
+    one.tries += [attempt(2), attempt(0), attempt(2)]
+    assert one.tried() == [2, 0, 2]
+
+
+def test_every_id_goes_back_to_its_own_socket() -> None:
+    first, second = Port(), Port()
+    one = exchange()
+    one.tries += [attempt(0, first, 17), attempt(1, None), attempt(0, second, 18), attempt(0, first, 19)]
+    one.release()
+    assert (first.released, second.released) == ([17, 19], [18])
+
+
+def test_releasing_without_a_try_is_no_fault() -> None:
+    exchange().release()
+
+
+def test_the_bound_on_waiters_is_a_bound_on_memory() -> None:
+    assert MAX_WAITERS <= 1_000
+
+
+def test_tries_are_told_apart_by_who_where_and_id() -> None:
+    where = cast(Any, SimpleNamespace())
+    one = attempt(0, where, 1)
+    assert one != one._replace(number=2) and one in [one]
