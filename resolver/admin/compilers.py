@@ -45,10 +45,12 @@ class Compilers:
         self._spare: Final = spare
         self._command: Final = tuple(command)
         self._slots: Final = asyncio.Semaphore(at_once)
+        # A child is in exactly one of these two, or in the hands of whoever is starting or ending it.
         self._idle: Final[list[Process]] = []
         self._working: Final[set[Process]] = set()
         self._refills: Final[set[asyncio.Task[None]]] = set()
         self._filling: Final = asyncio.Lock()
+        # Set while no `run` is under way: what `close` waits for, so that nobody is left behind.
         self._calm: Final = asyncio.Event()
         self._calm.set()
         self._runs = 0

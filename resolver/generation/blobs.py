@@ -15,7 +15,6 @@ This module must not know what is inside: checksums are the business of `resolve
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import mmap
 import os
@@ -24,7 +23,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from resolver.errors import CorruptFile, StoreError
+from resolver.errors import CorruptFile
+from resolver.generation.disk import storage_error, sync_folder
 
 SUFFIX: Final = ".rules"
 TEMPORARY: Final = ".tmp"
@@ -32,23 +32,6 @@ TEMPORARY: Final = ".tmp"
 _FOLDER_MODE: Final = 0o750
 _FILE_MODE: Final = 0o640
 _CHUNK: Final = 1 << 20
-
-_ADVICE: Final[dict[int, str]] = {
-    errno.ENOSPC: "the disk is full; free some space and try again",
-    errno.EDQUOT: "the disk quota is used up; raise it or free some space and try again",
-    errno.EFBIG: "the file is larger than this process may write; raise the limit and try again",
-    errno.EROFS: "the file system is read-only; remount it for writing and try again",
-    errno.EACCES: "this account may not write there; give it the folder (chown) and try again",
-    errno.EPERM: "this account may not write there; give it the folder (chown) and try again",
-    errno.EIO: "the disk reports an input/output error; check its health before trying again",
-}
-"""What an administrator can do about it, by errno."""
-
-
-def storage_error(error: OSError, folder: Path) -> StoreError:
-    """The StoreError for what the operating system said of `folder`: what is wrong, what to do."""
-    advice = _ADVICE.get(error.errno or 0, f"{error.strerror}; check the folder and try again")
-    return StoreError(f"{folder} cannot be used: {advice}")
 
 
 class Blobs:
@@ -121,15 +104,6 @@ class Blobs:
         except OSError as error:
             raise storage_error(error, self.folder) from error
         return gone
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: a rename is not, before this. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _holds(path: Path, data: bytes) -> bool:

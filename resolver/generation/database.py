@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from resolver.errors import CorruptFile, StoreError
+from resolver.generation.disk import storage_error, sync_folder
 
 _FILE_MODE: Final = 0o600
 _BUSY_SECONDS: Final = 5.0
@@ -81,13 +82,14 @@ def plain_errors(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:  # raised while sqlite3 reads SQLite's own words about the damage
         raise CorruptFile(f"{path} is damaged; restore it from a backup") from error
     except OSError as error:
-        raise StoreError(f"{path} cannot be used: {error.strerror}") from error
+        raise storage_error(error, path) from error
 
 
 def _create_private(path: Path) -> None:
     """Make an empty file that only this account reads; SQLite's side files take over its mode."""
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _FILE_MODE))
+        sync_folder(path.parent)  # SQLite does so for the files that it creates itself
 
 
 def _refuse_stump(path: Path) -> None:

@@ -40,10 +40,13 @@ class OutOfTime(BaseException):
 
 
 def default_memory_mb() -> int:
-    """Half of what this machine, or its container, has; within the two bounds above."""
+    """A third of what this machine, or its container, has; within the two bounds above.
+
+    Two children may work at once, and a third is left for those who answer.
+    """
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MEGABYTE
-    half = min([physical, *_container_mb()]) // 2
-    return min(max(half, LEAST_MEMORY_MB), MOST_MEMORY_MB)
+    third = min([physical, *_container_mb()]) // 3
+    return min(max(third, LEAST_MEMORY_MB), MOST_MEMORY_MB)
 
 
 def _container_mb() -> list[int]:

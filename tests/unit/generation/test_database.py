@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import sqlite3
 import stat
 from pathlib import Path
@@ -124,7 +125,7 @@ def _error(code: int) -> sqlite3.Error:
         (_error(sqlite3.SQLITE_NOTADB), CorruptFile, "is damaged"),
         (_error(sqlite3.SQLITE_ERROR), StoreError, "as SQLite says it"),
         (sqlite3.ProgrammingError("closed"), StoreError, "closed"),
-        (OSError(30, "Read-only file system"), StoreError, "Read-only file system"),
+        (OSError(30, "Read-only file system"), StoreError, "the file system is read-only"),
     ],
     ids=repr,
 )
@@ -135,3 +136,11 @@ def test_errors_become_sentences_that_name_the_file(
         raise error
     assert type(caught.value) is kind
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_file_that_is_not_ours_is_said(tmp_path: Path) -> None:
+    opened(tmp_path / "store").close()
+    (tmp_path / "store").chmod(0)
+    with pytest.raises(StoreError, match="cannot be opened; check that its folder exists and belongs"):
+        opened(tmp_path / "store")

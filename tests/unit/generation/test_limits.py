@@ -86,17 +86,17 @@ print(resource.getrlimit(resource.RLIMIT_AS)[0] >> 20)
 @pytest.mark.parametrize(
     ("container", "expected"),
     [
-        ([], "half"),
-        (["max\n"], "half"),
+        ([], "third"),
+        (["max\n"], "third"),
         (["1073741824\n"], 512),
-        (["3221225472\n"], 1536),
-        (["max\n", "2147483648\n"], 1024),
+        (["3221225472\n"], 1024),
+        (["max\n", "2147483648\n"], 682),
         (["104857600\n"], limits.LEAST_MEMORY_MB),
-        (["9223372036854771712\n"], "half"),
-        (["nonsense"], "half"),
+        (["9223372036854771712\n"], "third"),
+        (["nonsense"], "third"),
     ],
 )
-def test_the_default_is_half_of_what_there_is(
+def test_the_default_is_a_third_of_what_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, container: list[str], expected: int | str
 ) -> None:
     paths = [tmp_path / str(index) for index in range(2)]  # those not written are missing
@@ -105,7 +105,7 @@ def test_the_default_is_half_of_what_there_is(
     monkeypatch.setattr(limits, "_CGROUP_LIMITS", tuple(paths))
     physical = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 4 * 1024 * 256}  # 4 GB
     monkeypatch.setattr("os.sysconf", physical.__getitem__)
-    assert limits.default_memory_mb() == (2048 if expected == "half" else expected)
+    assert limits.default_memory_mb() == (1365 if expected == "third" else expected)
 
 
 def test_a_large_machine_still_gives_a_bounded_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
