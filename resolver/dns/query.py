@@ -139,7 +139,7 @@ def _read_records(data: bytes, offset: int, query: Query, before: int, additiona
     """Look for the OPT behind the question; anything else is stepped over and dropped."""
     found = False
     for index in range(before + additionals):
-        name = _record_name_end(data, offset)
+        name = skip_name(data, offset)
         if not name or len(data) < name + 10:
             return _refuse(query.id, query.flags, registry.FORMERR)
         rtype, size, ttl, length = _FIXED(data, name)
@@ -161,8 +161,8 @@ def _read_records(data: bytes, offset: int, query: Query, before: int, additiona
     return query
 
 
-def _record_name_end(data: bytes, offset: int) -> int:
-    """Offset behind a record's owner, compressed or not, without following pointers; 0 if broken."""
+def skip_name(data: bytes, offset: int) -> int:
+    """Offset behind a name, compressed or not, without following pointers; 0 if it is broken."""
     position, size = offset, len(data)
     while position < size and position - offset <= 255:
         length = data[position]

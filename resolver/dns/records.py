@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from resolver.dns import registry
-from resolver.dns.query import name_end
+from resolver.dns.query import name_end, skip_name
 from resolver.errors import WireError
 
 MAX_STEPS: Final = 6_000
@@ -161,8 +161,10 @@ class _Walker:
                 self.lifetime = seconds
         return rtype, ttl, start, end
 
-    def follow(self, start: int) -> None:
-        """Note where a CNAME leads."""
+    def follow(self, start: int, end: int) -> None:
+        """Note where a CNAME leads. What is judged must be the whole RDATA, as every client reads it."""
+        if skip_name(self.data, start) != end:
+            raise WireError("a CNAME whose RDATA is not one name", start)
         target = read_name(self.data, start).lower()
         self.targets.append(target)
         self.steps += TARGET_STEPS * len(target)
@@ -211,11 +213,11 @@ def _answers(state: _Walker, count: int, asked: int) -> bool:
     """
     has_data = False
     for _ in range(count):
-        rtype, _, rdata, _ = state.record(authority=False)
+        rtype, _, rdata, end = state.record(authority=False)
         _refuse_opt(state, rtype)
         has_data = has_data or asked in (rtype, registry.ANY)
         if rtype == registry.CNAME:
-            state.follow(rdata)
+            state.follow(rdata, end)
     return has_data
 
 
