@@ -34,7 +34,7 @@ from resolver.admin.http import DRY_RUN, REASON, Context, Route, reply
 from resolver.admin.plan import MAX_LISTS
 from resolver.admin.problems import Problem, problem, register
 from resolver.admin.upload import spool_folder
-from resolver.generation.blobs import storage_error
+from resolver.generation.disk import storage_error
 from resolver.generation.manifest import ListDescription, ListId
 from resolver.policy.model import Policy
 
