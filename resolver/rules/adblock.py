@@ -72,7 +72,9 @@ def _read_rule(rule: str, shift: int) -> list[Item]:
     """One rule without its `@@`; `shift` moves the flags from block to allow."""
     if rule.startswith("/") and (rule.endswith("/") or "/$" in rule) and len(rule) > 2:
         return [Skip("invalid", "unsupported-regex")]
+    # A name has no dollar sign, so the first one begins the modifiers of whatever could become a rule.
     pattern, dollar, modifiers = rule.partition("$")
+    # Before the modifiers: a rule for pages is no fault of a DNS list, whatever else it says.
     part = url_part(pattern)
     if part is not None:
         return [part]

@@ -65,6 +65,7 @@ class Collector:
     def __init__(self, list_format: ListFormat, match: Match, kind: Kind) -> None:
         self.rules: Rules = {}
         self.lines = 0
+        """Lines begun so far, which is the number of the line being read."""
         self.blanks = 0
         self.found = 0
         """Rules that lines gave, the same name counted each time."""
@@ -73,6 +74,7 @@ class Collector:
         }
         self.invalid: list[BadLine] = []
         self.too_wide: list[BadLine] = []
+        """The first of each, as the report and the refusal show them."""
         self.last_skip = Skip("comment")
         """The item that was counted last and was no rule."""
         self._read_line = list_format.read
@@ -113,6 +115,7 @@ class Collector:
             key = b"".join([label + length[len(label)] for label in labels])
             value = line << LINE_SHIFT | flags
             self.found += 1
+            # Two lines never make the same value, so "is not" tells a name that stood there before.
             standing = setdefault(key, value)
             if standing is not value and standing & flags != flags:
                 self.rules[key] = standing | flags

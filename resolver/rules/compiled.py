@@ -105,6 +105,7 @@ class CompiledList:
 
     def explain(self, key: bytes) -> list[Found]:
         """Every rule that speaks of the name, the most specific first."""
+        # The same walk as in `_judge`, kept apart from it: that one may not build anything.
         reasons = []
         end = whole = len(key)
         for prefix in reversed(self._prefixes(key)):

@@ -21,6 +21,9 @@ MAX_VOTES: Final = 1000
 _MAX_SAMPLE: Final = 1 << 20  # octets that are looked at, so that a long licence text costs no time
 _LEAST_SHARE: Final = 0.02  # of all votes, for a shape to lead before plain names
 
+# Options of dnsmasq and unbound and the records of a zone can be nothing else, so they come first. An
+# expression may hold an adblock mark or a name, an adblock rule may hold a mask; so each is asked before
+# the plainer one. What is left and has a dot in it may be a name.
 _SHAPES: Final = tuple(
     (name, re.compile(pattern).match)
     for name, pattern in (
@@ -55,6 +58,7 @@ def detect(data: bytes) -> Detected:
     votes: Counter[str] = Counter()
     for line in _voters(data):
         votes[next((name for name, match in _SHAPES if match(line)), "")] += 1
+    # Of formats with as many votes the more telling one leads, which `-rank` says.
     total = votes.total()
     plain = votes["domains"]
     leaders = [(votes[name], -rank, name) for rank, (name, _) in enumerate(_SHAPES) if name != "domains"]
@@ -65,6 +69,7 @@ def detect(data: bytes) -> Detected:
         or (plain and leader not in _READS_PLAIN_NAMES and count < plain)
     ):
         return Detected("domains", round(plain / total, 3) if total else 0.0)
+    # A plain name is no vote against a format that reads plain names.
     supported = count + (plain if leader in _READS_PLAIN_NAMES else 0)
     return Detected(leader, round(supported / total, 3))
 

@@ -22,6 +22,7 @@ _FIELD: Final = re.compile(
     re.I | re.M,
 )
 
+# Four publishers, three ways to say how many entries there are.
 _NAMES: Final[Mapping[str, str]] = {
     "title": "title",
     "expires": "expires",
@@ -32,6 +33,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "domains": "number",
 }
 
+# Thousands are set apart by a comma, a point, a blank or an apostrophe, as the publisher's country does.
 _NUMBER: Final = re.compile(r"([0-9]{1,3}(?:[,. '][0-9]{3})+|[0-9]{1,12})\s*$").match
 
 

@@ -62,8 +62,9 @@ no name of the machine itself. Whatever it does not match is not wrong: it takes
 FAST_END: Final = rb"[ \t]*+(?:#[^\n]{0,400}+)?\r?\n"
 """The rest of a line behind the name: blanks and a comment."""
 
+# Bounded, so that a line of colons costs no more than another one (RFC 4291 2.2: at most 45 characters).
 _ADDRESS: Final = re.compile(
-    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%\S+)?"
+    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?=[^:]{0,4}:)[0-9A-Fa-f:.]{2,45}(?:%\S{1,15})?"
 ).fullmatch
 
 

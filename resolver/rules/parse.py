@@ -42,7 +42,16 @@ _VERY_SURE: Final = 0.9
 def parse_list(
     data: bytes, *, format: Format = "auto", match: Match = "auto", kind: Kind = "block"
 ) -> Parsed:
-    """Read a whole list. Raises ListRefused, with the report and the offending lines in `extra`."""
+    """Read a whole list.
+
+    data     its octets: UTF-8 or ASCII, unpacked; a byte order mark and Windows line ends are fine
+    format   the notation, or "auto" to find it out
+    match    how far each line reaches, or "auto" for what the notation says
+    kind     "allow" turns every rule to an exception
+
+    Raises ListRefused with a code of `resolver.rules.codes.REFUSALS`; where lines were read, `extra` has the
+    report and the offending lines. Nothing else is raised, whatever the octets.
+    """
     start = screen(data)
     detected = detect(data[start : start + (1 << 20)])
     name = choose_format(format, detected)
@@ -59,6 +68,7 @@ def choose_format(declared: Format, detected: Detected) -> str:
     """The name of the format to read with. Raises ListRefused (format-not-supported)."""
     name: str = declared
     if declared == "auto":
+        # A few lines that look like expressions are bad lines, not a list of another format.
         doubtful = detected.format in UNSUPPORTED and detected.confidence < _SURE
         name = "domains" if doubtful else detected.format
     if name in FORMATS:
@@ -104,6 +114,7 @@ def _warnings(collector: Collector, name: str, detected: Detected, header: Heade
     unread = invalid + collector.counts["not-dns"].total()
     said = header.number_of_entries
     warnings = []
+    # Publishers count lines or distinct names; either will do.
     if said is not None and said not in (found, entries):
         warnings.append(f"The list says it has {said} entries; {found} were read. It may not be whole.")
     if detected.format != name and detected.confidence >= _VERY_SURE and unread > found:

@@ -40,16 +40,18 @@ def patch_rules(
     match: Match = "auto",
     kind: Kind = "block",
 ) -> Patched:
-    """Remove, then add. The rules given are not changed; a name that is added has no line number.
+    """Remove, then add; whoever names a name in both wants it as it is added.
 
-    The report counts the lines of `add`, then those of `remove`; its `entries` and `rules` are those of the
-    whole list afterwards, its `duplicates` the added rules that stood there already. Raises
-    ListRefused (line-invalid, rule-too-wide, format-not-supported); then nothing is to be changed.
+    The rules given are not changed; a name that is added has no line number. The report counts the
+    lines of `add`, then those of `remove`; its `entries` and `rules` are those of the whole list
+    afterwards, its `duplicates` the added rules that stood there already. Raises ListRefused
+    (line-invalid, rule-too-wide, format-not-supported); then nothing is to be changed.
     """
     detected = detect("\n".join([*add, *remove]).encode("utf-8", "replace"))
     name = choose_format(format, detected)
     collector = Collector(FORMATS[name], match, kind)
     faults: list[BadLine] = []
+    # Everything is read before anything is changed, so a fault in the last line undoes nothing.
     adding = [rule for text in add for rule in _read(collector, text, faults)]
     removing = [(text, _read(collector, text, faults)) for text in remove]
     collector.rules = dict(rules)
@@ -74,6 +76,7 @@ def _read(collector: Collector, text: str, faults: list[BadLine]) -> list[Rule]:
 
 def _take_out(rules: Rules, found: list[Rule]) -> bool:
     """Remove from each name what these rules do (block or allow), however far; False if none was there."""
+    # One line may hold several names (hosts, dnsmasq); it was found when one of them was.
     removed = False
     for rule in found:
         key = key_of(rule.wire)

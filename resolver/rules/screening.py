@@ -42,6 +42,7 @@ def screen(data: bytes) -> int:
     sample = data[start : start + _SAMPLE]
     if not sample.strip() and not data[start:].strip():
         raise refusal("list-empty", "The list has no line. Send the lines, or delete or disable the list.")
+    # Packed data and UTF-16 are full of NULs too, but have a better remedy than "not binary, please".
     _refuse_packed(data)
     _refuse_utf16(data)
     if b"\0" in data or _share_of_controls(sample) > _MOST_CONTROLS:
@@ -53,6 +54,7 @@ def screen(data: bytes) -> int:
             "list-is-html",
             "The body is HTML or XML, as an error or log-in page is. Check where the list came from.",
         )
+    # Counted before they are read: a refusal must not cost what reading would have.
     lines = data.count(b"\n")
     if lines > MAX_LINES:
         raise refusal("too-many-lines", f"The list has {lines} lines; {MAX_LINES} are read. Split it.")

@@ -14,6 +14,9 @@ from typing import Final
 from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, read_name
 from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH
 
+# What answers in place of the internet: with an error, with nothing, with a null address, with local data
+# or not at all. `block_a` and `block_aaaa` are meant for one type of record; a list that has them wants the
+# name out of reach, so it is blocked for every type.
 BLOCK_TYPES: Final = frozenset(
     (
         "always_nxdomain",
@@ -30,6 +33,7 @@ BLOCK_TYPES: Final = frozenset(
         "block_aaaa",
     )
 )
+# What lets the question pass, and may log it: the exception inside a wider zone.
 ALLOW_TYPES: Final = frozenset(("always_transparent", "transparent", "inform"))
 # Types of unbound that neither block nor allow a name by themselves.
 OTHER_TYPES: Final = frozenset(
@@ -44,6 +48,7 @@ FAST: Final = (
 )
 FAST_FLAGS: Final = BLOCK_BOTH
 
+# unbound's own scanner takes names and types bare, in double or in single quotes.
 _OPTION: Final = re.compile(r"([a-z][a-z0-9-]*)\s*:\s*(.*)").fullmatch
 _ZONE: Final = re.compile(r"""(["']?)([^"'\s]+)\1\s+["']?([A-Za-z_]+)["']?""").fullmatch
 _TRAILING_COMMENT: Final = re.compile(r"(?:^|\s)#.*")
