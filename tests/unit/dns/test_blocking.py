@@ -1,0 +1,149 @@
+"""Blocking: every mode times every kind of question, read back by dnspython."""
+
+from __future__ import annotations
+
+import itertools
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolver.dns import registry
+from resolver.dns.blocking import BlockAnswers, Mode
+from resolver.dns.query import Query, parse_query
+from tests.support.client import make_query
+from tests.support.messages import queries
+
+NAME = "wWw.eXample.oRg"
+MODES: tuple[Mode, ...] = ("null", "address", "nxdomain", "nodata", "refused")
+TYPES = (
+    "A", "AAAA", "ANY", "HTTPS", "SVCB", "CNAME", "MX", "TXT", "NS", "SOA", "PTR", "SRV", "DS", "DNSKEY",
+    "NULL", "TYPE65280",
+)  # fmt: skip
+
+ANSWERS: dict[Mode, BlockAnswers] = {
+    mode: BlockAnswers(mode, 10, ("192.0.2.80", "192.0.2.81"), ("2001:db8::80",)) for mode in MODES
+}
+
+ADDRESSES: dict[tuple[Mode, str], list[str]] = {
+    ("null", "A"): ["A 0.0.0.0"],
+    ("null", "AAAA"): ["AAAA ::"],
+    ("null", "ANY"): ["A 0.0.0.0", "AAAA ::"],
+    ("address", "A"): ["A 192.0.2.80", "A 192.0.2.81"],
+    ("address", "AAAA"): ["AAAA 2001:db8::80"],
+    ("address", "ANY"): ["A 192.0.2.80", "A 192.0.2.81", "AAAA 2001:db8::80"],
+}
+"""What holds addresses; everything else is negative."""
+
+RCODES: dict[Mode, dns.rcode.Rcode] = {"nxdomain": dns.rcode.NXDOMAIN, "refused": dns.rcode.REFUSED}
+
+EDNS = {"no EDNS": (False, False), "EDNS": (True, False), "DO": (True, True)}
+
+
+def query_of(message: dns.message.Message) -> Query:
+    query = parse_query(message.to_wire())
+    assert isinstance(query, Query)
+    return query
+
+
+def blocked(answers: BlockAnswers, message: dns.message.Message) -> dns.message.Message:
+    """The reply, held to what is true of every reply to a blocked question."""
+    query = query_of(message)
+    octets = answers.build(query)
+    reply = dns.message.from_wire(octets)
+    assert message.is_response(reply)
+    assert octets[12 : 12 + len(query.question)] == query.question, "the client's own case (RFC 4343 4.1)"
+    cd = message.flags & dns.flags.CD
+    rd = message.flags & dns.flags.RD
+    assert reply.flags & ~registry.RCODE_MASK == dns.flags.QR | dns.flags.RA | rd | cd, "AA and AD are clear"
+    assert len(octets) <= query.udp_limit
+    return reply
+
+
+def held(reply: dns.message.Message) -> list[str]:
+    """The answer section as `TYPE DATA`."""
+    return [f"{dns.rdatatype.to_text(rrset.rdtype)} {one}" for rrset in reply.answer for one in rrset]
+
+
+@pytest.mark.parametrize(("edns", "dnssec"), EDNS.values(), ids=EDNS)
+@pytest.mark.parametrize(("mode", "qtype"), list(itertools.product(MODES, TYPES)))
+def test_every_mode_answers_every_type(mode: Mode, qtype: str, edns: bool, dnssec: bool) -> None:
+    message = make_query(NAME, qtype, edns=edns, dnssec=dnssec)
+    reply = blocked(ANSWERS[mode], message)
+    expected = ADDRESSES.get((mode, qtype), [])
+    assert held(reply) == expected and not reply.additional
+    assert reply.rcode() == RCODES.get(mode, dns.rcode.NOERROR)
+    # RFC 2308: an SOA in a negative answer, and only there. REFUSED is no answer at all.
+    assert bool(reply.authority) == (not expected and mode != "refused")
+    # RFC 8914 4.16, and only to a client that sent an OPT (RFC 6891 7).
+    errors = [one.code for one in reply.options if isinstance(one, dns.edns.EDEOption)]
+    assert errors == ([dns.edns.EDECode.BLOCKED] if edns else [])
+    assert (reply.edns == 0) == edns and bool(reply.ednsflags & dns.flags.DO) == dnssec
+
+
+@pytest.mark.parametrize("mode", ["null", "address", "nxdomain", "nodata"])
+@pytest.mark.parametrize("qtype", ["HTTPS", "SVCB"])
+def test_no_hints_leak(mode: Mode, qtype: str) -> None:
+    """RFC 9460 7.3: an HTTPS record alone carries addresses; a blocked name has none."""
+    assert blocked(ANSWERS[mode], make_query(NAME, qtype)).answer == []
+
+
+@pytest.mark.parametrize("ttl", [0, 1, 10, 86_400])
+@pytest.mark.parametrize("mode", ["null", "nxdomain", "nodata"])
+def test_the_soa_is_that_of_the_name_alone(mode: Mode, ttl: int) -> None:
+    """RFC 8020 2: a cut for one name must not be read as one for others: the owner is the qname."""
+    (rrset,) = blocked(BlockAnswers(mode, ttl), make_query(NAME, "MX")).authority
+    assert rrset.name.to_text() == f"{NAME}." and rrset.rdtype == dns.rdatatype.SOA
+    assert rrset.ttl == rrset[0].minimum == ttl, "kept for the same time by every client (RFC 2308 5)"
+    assert rrset[0].mname == rrset.name
+
+
+@pytest.mark.parametrize("ttl", [0, 10, 86_400])
+def test_addresses_live_as_long_as_the_policy_says(ttl: int) -> None:
+    reply = blocked(BlockAnswers("null", ttl), make_query(NAME, "ANY"))
+    assert [rrset.ttl for rrset in reply.answer] == [ttl, ttl]
+    assert {rrset.name.to_text() for rrset in reply.answer} == {f"{NAME}."}
+
+
+@pytest.mark.parametrize(
+    ("ipv4", "ipv6", "answered"),
+    [(("192.0.2.80",), (), {"A", "ANY"}), ((), ("2001:db8::80",), {"AAAA", "ANY"}), ((), (), set())],
+)
+def test_a_family_without_addresses_has_no_data(
+    ipv4: tuple[str, ...], ipv6: tuple[str, ...], answered: set[str]
+) -> None:
+    answers = BlockAnswers("address", 10, ipv4, ipv6)
+    for qtype in ("A", "AAAA", "ANY"):
+        reply = blocked(answers, make_query(NAME, qtype))
+        assert bool(reply.answer) == (qtype in answered) != bool(reply.authority)
+        assert reply.rcode() == dns.rcode.NOERROR
+
+
+def test_addresses_are_not_given_in_the_other_modes() -> None:
+    for mode in ("null", "nxdomain", "nodata", "refused"):
+        for qtype in ("A", "AAAA", "ANY"):
+            assert not [one for one in held(blocked(ANSWERS[mode], make_query(NAME, qtype))) if "80" in one]
+
+
+@pytest.mark.parametrize("name", ["example.org", ".", "a" * 63 + ".test", ".".join(["a"] * 127)])
+def test_names_of_every_length(name: str) -> None:
+    for answers, qtype in itertools.product(ANSWERS.values(), ("A", "HTTPS")):
+        reply = blocked(answers, make_query(name, qtype))
+        assert not reply.authority or reply.authority[0].name == reply.question[0].name
+
+
+@given(queries(), st.sampled_from(MODES))
+def test_whatever_is_asked(message: dns.message.Message, mode: Mode) -> None:
+    reply = blocked(ANSWERS[mode], message)
+    assert reply.answer or reply.authority or mode == "refused"
+
+
+def test_another_reason() -> None:
+    answers = BlockAnswers("nodata", 10, reason=(registry.EDE_PROHIBITED, "by the school"))
+    (option,) = blocked(answers, make_query(NAME)).options
+    assert isinstance(option, dns.edns.EDEOption) and (option.code, option.text) == (18, "by the school")
