@@ -2,8 +2,10 @@
 
 A child that dies is started again at once. If it keeps dying young, the pauses grow to five
 seconds: a crash at start must not eat the core that the others answer from. A child that lived for
-ten seconds starts with a clean record, and one that lived for two is not held against it either, so
-that somebody who kills a healthy worker again and again still finds it back within the second.
+ten seconds starts with a clean record. What is young depends on the end: a child that ends by itself
+or crashes within some seconds has a fault that the next one will have too; one that was killed from
+outside (SIGKILL, SIGTERM) has none, unless it had hardly begun (a machine without memory kills that
+fast). So somebody who kills a healthy worker again and again still finds it back within the second.
 
 Times are arguments (seconds of a monotonic clock), so that tests need not wait.
 """
@@ -22,8 +24,11 @@ from resolver.supervisor.events import Log, log
 
 PAUSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next start, by the number of young deaths in a row before this one."""
-YOUNG: Final = 2.0
-"""A death within this many seconds after the start counts as one at start."""
+YOUNG: Final = 5.0
+"""A child that ends within this many seconds after its start counts as one that cannot start."""
+YOUNG_KILLED: Final = 0.5
+"""The same for one that was killed from outside."""
+_OUTSIDE: Final = (-signal.SIGKILL, -signal.SIGTERM)
 OLD: Final = 10.0
 """A life of this many seconds clears the record."""
 
@@ -113,7 +118,7 @@ class Child:
             )
         except OSError as error:
             self._tell("child cannot be started", "error", child=self.name, reason=str(error))
-            self._plan(now)
+            self._plan(now, young=True)
             return
         self._tell("child started", child=self.name, pid=self._process.pid)
 
@@ -123,20 +128,17 @@ class Child:
         self.deaths += 1
         pid, code = self._process.pid, self._process.returncode
         self._process = None
-        self._plan(now)
-        pause = round(self._due - now, 3)
-        lived = round(now - self._started, 3)
-        self._tell(
-            "child died", "error", child=self.name, pid=pid, lived=lived, next_start=pause, **ending(code)
-        )
-
-    def _plan(self, now: float) -> None:
-        """Set the time of the next start from how long this life was."""
         lived = now - self._started
         if lived > OLD:
             self._young_deaths = 0
+        self._plan(now, young=lived < (YOUNG_KILLED if code in _OUTSIDE else YOUNG))
+        facts = {"lived": round(lived, 3), "next_start": round(self._due - now, 3), **ending(code)}
+        self._tell("child died", "error", child=self.name, pid=pid, **facts)
+
+    def _plan(self, now: float, *, young: bool) -> None:
+        """Set the time of the next start; each young death in a row before this one makes it later."""
         pause = 0.0
-        if lived < YOUNG:
+        if young:
             pause = PAUSES[min(self._young_deaths, len(PAUSES) - 1)]
             self._young_deaths += 1
         self._due = now + pause

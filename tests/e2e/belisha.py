@@ -132,7 +132,11 @@ class Belisha:
 
     def __enter__(self) -> Self:
         self.token = self.cli("token", "create", "tests", "--scope", "admin").stdout.strip()
-        return self.start()
+        try:
+            return self.start()
+        except AssertionError as error:
+            self.__exit__(None, None, None)
+            raise AssertionError(self.log()) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -162,7 +166,7 @@ class Belisha:
     # --- Processes -----------------------------------------------------------------------------
 
     def children(self) -> dict[str, int]:
-        """`worker-0`, `admin` ... -> process id, as `ps` shows them; the one that shows the banner is left out."""
+        """`worker-0`, `admin` ... -> process id, as `ps` shows them, but for the banner."""
         assert self.process
         found: dict[str, int] = {}
         for entry in Path("/proc").glob("[0-9]*"):

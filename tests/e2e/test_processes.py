@@ -163,7 +163,7 @@ def test_privileges_are_dropped(upstream: ScriptedUpstream) -> None:
         pytest.skip("this interpreter or checkout lies where only root can read it")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        folder.chmod(0o755)
+        folder.chmod(0o777)  # for the port file, which the account writes
         server = Belisha(folder, upstream.url)
         server.config.write_text('user = "nobody"\n' + server.config.read_text())
         with server:

@@ -16,6 +16,7 @@ from resolver.supervisor.child import (
     OLD,
     PAUSES,
     YOUNG,
+    YOUNG_KILLED,
     Child,
     ending,
     environment_for,
@@ -42,12 +43,18 @@ def wait_end(one: Child) -> None:
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
-def pauses_of(lives: list[float]) -> list[float]:
+CRASH = ("/bin/sh", "-c", "exit 1")
+KILLED = ("/bin/sh", "-c", "kill -KILL $$")
+FAULT = ("/bin/sh", "-c", "kill -SEGV $$")
+
+
+def pauses_of(lives: list[float], command: tuple[str, ...]) -> list[float]:
     """The pause after each life of those lengths, told by a clock of our own."""
     events: Events = []
-    one, now, found = child(events=events), 100.0, []
+    one, now, found = child(*command, events=events), 100.0, []
     for lived in lives:
-        one.tend(now)
+        if one.pid is None:  # else it was started when the death before it was noticed
+            one.tend(now)
         wait_end(one)
         now += lived
         one.tend(now)
@@ -59,25 +66,30 @@ def pauses_of(lives: list[float]) -> list[float]:
             one.tend(now + pause / 2)
             assert one.pid is None, "too early"
         now += pause
-    one.tend(now)
     if one.pid:
         wait_end(one)
     one.gone()
     return found
 
 
-LIVES: list[tuple[str, list[float], list[float]]] = [
-    ("at once after one death", [0.1], [0.0]),
-    ("pauses grow to five seconds", [0.1] * 8, [0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0]),
-    ("an old life clears the record", [0.1, 0.1, 0.1, OLD + 1, 0.1], [0.0, 0.25, 0.5, 0.0, 0.0]),
-    ("killing a healthy one never makes it wait", [YOUNG + 0.1] * 6, [0.0] * 6),
-    ("a life in between neither counts nor clears", [0.1, 0.1, 5.0, 0.1], [0.0, 0.25, 0.0, 0.5]),
+LIVES: list[tuple[str, tuple[str, ...], list[float], list[float]]] = [
+    ("at once after one death", CRASH, [0.1], [0.0]),
+    ("pauses grow to five seconds", CRASH, [0.1] * 8, [0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0]),
+    ("a fault counts like a crash", FAULT, [1.0] * 3, [0.0, 0.25, 0.5]),
+    ("an old life clears the record", CRASH, [0.1, 0.1, 0.1, OLD + 1, 0.1], [0.0, 0.25, 0.5, 0.0, 0.0]),
+    ("killing a healthy one never makes it wait", KILLED, [YOUNG_KILLED + 0.1] * 6, [0.0] * 6),
+    ("what is killed before it has begun does wait", KILLED, [0.1] * 3, [0.0, 0.25, 0.5]),
+    ("a life in between neither counts nor clears", CRASH, [0.1, 0.1, YOUNG + 1, 0.1], [0.0, 0.25, 0.0, 0.5]),
 ]
 
 
-@pytest.mark.parametrize(("lives", "pauses"), [row[1:] for row in LIVES], ids=[row[0] for row in LIVES])
-def test_the_pause_before_the_next_start(lives: list[float], pauses: list[float]) -> None:
-    assert pauses_of(lives) == pytest.approx(pauses)
+@pytest.mark.parametrize(
+    ("command", "lives", "pauses"), [row[1:] for row in LIVES], ids=[row[0] for row in LIVES]
+)
+def test_the_pause_before_the_next_start(
+    command: tuple[str, ...], lives: list[float], pauses: list[float]
+) -> None:
+    assert pauses_of(lives, command) == pytest.approx(pauses)
 
 
 def test_pauses_are_a_rising_table_up_to_five_seconds() -> None:
