@@ -63,10 +63,13 @@ CHANGE_SECONDS: Final = 2.0
 """How long a change that outlives its request may go on after that."""
 
 
-def create_app(services: Services, routes: Sequence[Route] = tuple(ROUTES)) -> web.Application:
-    """The application of these routes, in the layers drawn above."""
+def create_app(
+    services: Services, routes: Sequence[Route] = tuple(ROUTES), failures: Failures | None = None
+) -> web.Application:
+    """The application of these routes, in the layers drawn above. `failures` counts wrong tokens."""
     known: dict[web.AbstractRoute, Route] = {}
-    app = web.Application(middlewares=[observe, guard, authenticate(services.tokens, known, Failures())])
+    wall = authenticate(services.tokens, known, Failures() if failures is None else failures)
+    app = web.Application(middlewares=[observe, guard, wall])
     for route in routes:
         handler = bind(route, services)
         # RFC 9110 9.1: whatever can be got can be asked about.

@@ -131,10 +131,8 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
     )
 
 
-def _name(text: str | None) -> bytes:
-    """The name asked about, on the wire. Raises RequestError (400, 422)."""
-    if text is None:
-        raise problem("parameter-invalid", "`name` is needed: the name to explain.", parameter="name")
+def _name(text: str) -> bytes:
+    """The name asked about, on the wire. Raises RequestError (422)."""
     name = read_host(text)
     if isinstance(name, Fault):
         raise problem("name-invalid", name.sentence, parameter="name", fault=name.code)
@@ -210,7 +208,7 @@ ROUTES: Final[list[Route]] = [
         hdrs.METH_GET, "/v1/explain", "read", get_explain,
         "Why a name is blocked or not, and what a client gets",
         query=(
-            Parameter("name", str, "The name, in any spelling; needed."),
+            Parameter("name", str, "The name, in any spelling.", required=True),
             Parameter("type", str, "The record type: A, AAAA, HTTPS, TYPE65280, ...", "A"),
         ),
         responses={200: Explained}, problems=("name-invalid", "type-invalid"),

@@ -71,6 +71,9 @@ def _query(request: web.Request, declared: Iterable[Parameter]) -> Mapping[str, 
             raise problem("parameter-invalid", f"`{name}` stands twice; say it once.", parameter=name)
         seen.add(name)
         values[name] = _convert(text, known[name].type, name)
+    for name, parameter in known.items():
+        if parameter.required and name not in seen:
+            raise problem("parameter-invalid", f"`{name}` is needed: {parameter.help}", parameter=name)
     return values
 
 

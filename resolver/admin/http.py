@@ -61,12 +61,16 @@ MAX_REASON: Final = 500
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query parameter. `type` is anything msgspec converts to from text: Annotated[int, Meta(ge=1)]."""
+    """A query parameter. `type` is anything msgspec converts to from text: Annotated[int, Meta(ge=1)].
+
+    A `required` one is refused when it is missing, so its handler never sees the default.
+    """
 
     name: str
     type: Any
     help: str
     default: Any = None
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,9 @@ class RawBody:
     help: str
     content_types: tuple[str, ...] = ("text/plain", "application/octet-stream")
 
+
+TEXT: Final = "text/plain"
+"""In place of a type in `Route.responses`: an answer of lines, not of JSON."""
 
 REASON: Final = Parameter("reason", str, f"Why; kept with the change. At most {MAX_REASON} characters.", "")
 DRY_RUN: Final = Parameter("dry_run", bool, "Report what would change, and change nothing.", False)
@@ -93,7 +100,7 @@ class Route:
     path        "/v1/lists/{id}"; {id} is a list's id, {number} a generation (`frame.PATH_TYPES`)
     body        a msgspec type: JSON of that type; a RawBody: left to the handler; None: no body is read
     body_octets the largest JSON body, before and after decompression
-    responses   status -> the msgspec type of its JSON, or None for no content. Problems come on top
+    responses   status -> the msgspec type of its JSON, TEXT, or None for no content. Problems come on top
     problems    codes (`problems.PROBLEMS`) this route adds to those every route may give
     etag        answers carry an ETag, and a change of it honours If-Match and If-None-Match
     seconds     how long the handler may take once the body time (`admin.body_seconds`) is over
@@ -160,7 +167,10 @@ def reply(value: object = None, status: int = 200, etag: str | None = None) -> w
     )
 
 
+_ANY_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 _TAG: Final = re.compile(r'(?P<weak>W/)?"(?P<opaque>[\x21\x23-\x7e\x80-\xff]*)"')
+_TAGS: Final = re.compile(rf"[ \t,]*{_ANY_TAG}(?:[ \t]*,[ \t,]*{_ANY_TAG})*[ \t,]*")
+"""A list of tags; a comma may stand inside one, and empty items count for nothing (RFC 9110 5.6.1)."""
 
 
 def etag_matches(header: str, etag: str | None, *, weak: bool = False) -> bool:
@@ -173,12 +183,11 @@ def etag_matches(header: str, etag: str | None, *, weak: bool = False) -> bool:
     text = header.strip()
     if text == "*":
         return etag is not None
-    items = [_TAG.fullmatch(item.strip()) for item in text.split(",") if item.strip()]
-    if not items or None in items:
+    if not _TAGS.fullmatch(text):
         raise problem(
             "precondition-invalid", f"`{text}` is no entity tag; send it as the ETag header gave it."
         )
-    return any(item["opaque"] == etag and (weak or not item["weak"]) for item in items if item)
+    return any(item["opaque"] == etag and (weak or not item["weak"]) for item in _TAG.finditer(text))
 
 
 def require_match(request: web.Request, etag: str | None) -> None:

@@ -40,7 +40,7 @@ from resolver.admin.conditions import (
     unmodified,
     who_of,
 )
-from resolver.admin.http import DRY_RUN, REASON, Context, RawBody, Route, reply
+from resolver.admin.http import DRY_RUN, REASON, TEXT, Context, RawBody, Route, reply
 from resolver.admin.plan import unknown_list
 from resolver.admin.problems import Problem, problem, register
 from resolver.admin.upload import spool
@@ -312,11 +312,11 @@ ROUTES: Final[list[Route]] = [
         query=_CHANGE, responses={200: ListDeleted},
         problems=("list-unknown",), etag=True, seconds=CHANGE_SECONDS,
     ),
-    # The answer is text/plain; the table only knows JSON. It may take as long as a slow line needs.
+    # It may take as long as a slow line needs.
     Route(
         hdrs.METH_GET, "/v1/lists/{id}/content", "read", get_content, "The rules of a list as text",
         "One line a rule, sorted, in Adblock notation; pushed again it gives the same rules.",
-        responses={200: None}, problems=("list-unknown", "content-missing"), etag=True,
+        responses={200: TEXT}, problems=("list-unknown", "content-missing"), etag=True,
         seconds=SEND_SECONDS + 30.0,
     ),
     # 200 and not 201 for a list that begins here: 200 is the promise that every worker serves it.

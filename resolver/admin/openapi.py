@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 
 from resolver import __version__
 from resolver.admin.frame import PATH_TYPES
-from resolver.admin.http import Context, Parameter, RawBody, Route
+from resolver.admin.http import TEXT, Context, Parameter, RawBody, Route
 from resolver.admin.problems import MEDIA_TYPE, PROBLEMS, URN
 
 DOCUMENT: Final = web.AppKey("DOCUMENT", bytes)
@@ -102,7 +102,7 @@ def _types_of(routes: Sequence[Route]) -> Iterator[Any]:
     yield from PATH_TYPES.values()
     for route in routes:
         yield from (parameter.type for parameter in route.query)
-        yield from (kind for kind in route.responses.values() if kind is not None)
+        yield from (kind for kind in route.responses.values() if kind not in (None, TEXT))
         if route.body is not None and not isinstance(route.body, RawBody):
             yield route.body
 
@@ -146,6 +146,7 @@ def _query_parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any
         yield {
             "name": parameter.name,
             "in": "query",
+            "required": parameter.required,
             "description": parameter.help,
             "schema": _with_default(parameter, schemas.of(parameter.type)),
         }
@@ -171,7 +172,9 @@ def _conditional_parameters(route: Route) -> list[dict[str, Any]]:
 
 def _request_body(body: Any, schemas: _Schemas) -> dict[str, Any]:
     if isinstance(body, RawBody):
-        content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in body.content_types}
+        content: dict[str, Any] = {
+            kind: {"schema": {"type": "string", "minLength": 1}} for kind in body.content_types
+        }
         return {"description": body.help, "content": content}
     return {"content": {"application/json": {"schema": schemas.of(body)}}}
 
@@ -180,7 +183,9 @@ def _successes(route: Route, schemas: _Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for status, kind in route.responses.items():
         response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-        if kind is not None:
+        if kind is TEXT:
+            response["content"] = {TEXT: {"schema": {"type": "string"}}}
+        elif kind is not None:
             response["content"] = {"application/json": {"schema": schemas.of(kind)}}
         if route.etag:
             response["headers"] = {"ETag": {"description": "Its state.", "schema": {"type": "string"}}}

@@ -33,7 +33,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from resolver.admin.problems import problem
 from resolver.errors import RequestError
-from resolver.generation.blobs import storage_error
+from resolver.generation.disk import storage_error
 from resolver.settings import Settings
 
 FOLDER: Final = "spool"

@@ -188,11 +188,7 @@ async def test_rights(
         assert reply.status == status, reply.body
         if status == 403:
             assert reply.code == "scope-missing"
-            assert (
-                reply.json["scope"]
-                in ("read", "admin", "lists:push:*", "lists:push:news", "lists:push:other")
-                or "/" in reply.json["scope"]
-            )
+            assert reply.json["scope"].startswith(("read", "admin", "lists:push:"))
             assert "insufficient_scope" in reply.headers["www-authenticate"]
 
 
