@@ -1,16 +1,17 @@
 """Which format a list is in, from its first thousand lines that mean anything, and how surely.
 
-Every line votes for the shape it has; the shapes are a table. A plain name is read alike by most
-formats, so plain names support whichever of those leads; they decide alone only when hardly anything
-else is there. Confidence is the share of lines that the winner can read. Comments have no vote:
-what a list says of itself in words may be out of date.
+Every line votes for the shape it has; the shapes are a table. Formats whose readers take lines of
+another shape in the same sense get those votes too, so a list of plain names with some hosts lines is
+read as hosts. A shape that hardly any line has is a slip and does not stand for election. Confidence
+is the share of lines that the winner can read. Comments have no vote: what a list says of itself in
+words may be out of date.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from resolver.rules.codes import MAX_LINE
@@ -42,7 +43,13 @@ _SHAPES: Final = tuple(
 )
 """Shape of a stripped line -> format, the most telling first. The first that matches gets the vote."""
 
-_READS_PLAIN_NAMES: Final = frozenset(("hosts", "adblock", "wildcard"))
+_READS_TOO: Final[Mapping[str, tuple[str, ...]]] = {
+    "hosts": ("domains",),
+    "wildcard": ("domains",),
+    "adblock": ("domains", "hosts"),
+}
+"""Format -> the other shapes that its reader takes in the same sense: lists do mix them."""
+
 _NO_VOTE: Final = (b"#", b"!", b";", b"[")
 
 
@@ -58,20 +65,17 @@ def detect(data: bytes) -> Detected:
     votes: Counter[str] = Counter()
     for line in _voters(data):
         votes[next((name for name, match in _SHAPES if match(line)), "")] += 1
-    # Of formats with as many votes the more telling one leads, which `-rank` says.
     total = votes.total()
-    plain = votes["domains"]
-    leaders = [(votes[name], -rank, name) for rank, (name, _) in enumerate(_SHAPES) if name != "domains"]
-    count, _, leader = max(leaders)
-    if (
-        count == 0
-        or count < _LEAST_SHARE * total
-        or (plain and leader not in _READS_PLAIN_NAMES and count < plain)
-    ):
-        return Detected("domains", round(plain / total, 3) if total else 0.0)
-    # A plain name is no vote against a format that reads plain names.
-    supported = count + (plain if leader in _READS_PLAIN_NAMES else 0)
-    return Detected(leader, round(supported / total, 3))
+    readable = {
+        name: votes[name] + sum(votes[other] for other in _READS_TOO.get(name, ()))
+        for name, _ in _SHAPES
+        if votes[name] > _LEAST_SHARE * total
+    }
+    if not readable:
+        return Detected("domains", 0.0)
+    # Of formats that read as many lines the one with more lines of its own shape leads.
+    leader = max(readable, key=lambda name: (readable[name], votes[name]))
+    return Detected(leader, round(readable[leader] / total, 3))
 
 
 def _voters(data: bytes) -> Iterator[bytes]:

@@ -121,12 +121,10 @@ def _warnings(collector: Collector, name: str, detected: Detected, header: Heade
         warnings.append(f"The list is read as {name}, but its lines look like {detected.format}.")
     elif invalid > found:
         warnings.append(f"More lines are invalid ({invalid}) than are rules ({found}).")
-    if notes["foreign-address"]:
-        warnings.append(
-            f"{notes['foreign-address']} lines give an address to redirect to; their names are blocked."
-        )
-    if notes["important"]:
-        warnings.append(f"{notes['important']} rules say $important; an allow rule still beats them.")
+    if redirects := notes["foreign-address"]:
+        warnings.append(f"Lines with an address to redirect to: {redirects}. Their names are blocked.")
+    if important := notes["important"]:
+        warnings.append(f"Rules that say $important: {important}. An allow rule still beats them.")
     return warnings
 
 

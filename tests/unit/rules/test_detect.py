@@ -24,6 +24,8 @@ MIXED = {
     b"a.example\n" * 9 + b"||b.example^\n": ("adblock", 1.0),
     b"a.example\n" * 9 + b"0.0.0.0 b.example\n": ("hosts", 1.0),
     b"a.example\n" * 9 + b"*.b.example\n": ("wildcard", 1.0),
+    b"0.0.0.0 a.example\n" * 8 + b"b.example\n||c.example^\n": ("adblock", 1.0),
+    b"0.0.0.0 a.example\n" * 9 + b"*.b.example\n": ("hosts", 0.9),
     # ... but not with one among hundreds
     b"a.example\n" * 99 + b"||b.example^\n": ("domains", 0.99),
     # dnsmasq reads no plain names: the larger part wins

@@ -48,7 +48,7 @@ def test_whole_report() -> None:
         ],
         notes={"foreign-address": 1},
         header=Header(title="A list", number_of_entries=3),
-        warnings=["1 lines give an address to redirect to; their names are blocked."],
+        warnings=["Lines with an address to redirect to: 1. Their names are blocked."],
     )
 
 
@@ -156,7 +156,7 @@ WARNINGS: dict[str, tuple[bytes, Format, list[str]]] = {
     "important": (
         b"||a.example^$important\n",
         "auto",
-        ["1 rules say $important; an allow rule still beats them."],
+        ["Rules that say $important: 1. An allow rule still beats them."],
     ),
     "wrong format": (
         b"address=/a.example/#\n" * 20 + b"a.example\n",
