@@ -57,8 +57,9 @@ ROUTES: Final[list[Route]] = [
 BACKLOG: Final = 128
 """Connections that the kernel keeps waiting while this process is busy, or is being started again."""
 
-FINISH_SECONDS: Final = 5.0
-"""How long requests may go on after a stop was asked for. The supervisor waits for 10 s in all."""
+FINISH_SECONDS: Final = 3.0
+"""How long requests may go on after a stop was asked for, and how long the end of those that are then
+cancelled may take. The supervisor waits for 10 s in all."""
 CHANGE_SECONDS: Final = 2.0
 """How long a change that outlives its request may go on after that."""
 
