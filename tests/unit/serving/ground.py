@@ -140,6 +140,13 @@ class Ground:
         assert query.is_response(reply)
         return reply
 
+    async def give_up(self) -> None:
+        """Let all the time pass that upstreams are given to answer what is in flight."""
+        async with asyncio.timeout(PATIENCE):
+            while self.pipeline.busy:  # until the forwarder has looked at the clock
+                self.clock.advance(2.0)
+                await asyncio.sleep(0.06)
+
     async def close(self) -> None:
         """Stop asking upstreams, and let the loop finish what it began."""
         self.pipeline.close()
