@@ -121,6 +121,7 @@ class UpstreamAddress(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.endpoint}"
 
 
+# Digits are spelt out because \\d also takes those of other scripts, and int() reads them.
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -272,11 +273,16 @@ class _Source:
     """Where each key came from: the file, or the variable that overrides it."""
 
     def __init__(self, where: str) -> None:
+        """`where` is what an error names when no variable is to blame."""
         self._where = where
         self._variables: dict[str, str] = {}
 
     def overlay(self, document: dict[str, object], environment: Mapping[str, str]) -> None:
-        """Put what the environment says into the document, in place. Raises SettingsError."""
+        """Put what the environment says into the document, in place. Raises SettingsError.
+
+        A variable that is set but empty counts too: it is a mistake to be told of, and not a wish
+        for what the file says.
+        """
         for variable, (dotted, kind) in _OVERRIDES.items():
             text = environment.get(variable)
             if text is None:
@@ -298,7 +304,10 @@ class _Source:
 
 
 def _value(variable: str, text: str, kind: type) -> Any:
-    """The text of a variable as its key wants it. Raises SettingsError naming the variable."""
+    """The text of a variable as its key wants it. Raises SettingsError naming the variable.
+
+    A number of more than 18 digits is no number here: int() would take seconds over a long one.
+    """
     if kind is list:
         return [part.strip() for part in text.split(",") if part.strip()]
     if kind is bool and text.lower() in _BOOLEANS:
@@ -321,7 +330,11 @@ def _explain(text: str) -> tuple[str, str]:
 
 
 def _check(settings: Settings, source: _Source) -> None:
-    """What types cannot say. Raises SettingsError."""
+    """What types cannot say: that addresses can be read, that something is named, and once.
+
+    Everything that a child will read again is read here first, so that a mistake ends `belisha serve`
+    with a sentence instead of ending every child. Raises SettingsError.
+    """
     for key, values in (("dns.listen", settings.dns.listen), ("upstream", settings.upstream)):
         if not values:
             raise source.error(key, "at least one is needed")

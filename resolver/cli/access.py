@@ -33,6 +33,7 @@ def server_options(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(url: str | None, token_file: Path | None, config: Path | None, **rest: Any) -> Any:
         return function(client=Client(find_url(url, config), find_token(token_file)), **rest)
 
+    # By hand, not by functools.wraps: that would also copy the signature, which has changed.
     wrapped.__doc__ = function.__doc__
     wrapped.__name__ = function.__name__
     # click keeps the options of decorators that stand below this one here.

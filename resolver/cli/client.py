@@ -71,6 +71,11 @@ class Client:
     """One admin API. Raises SettingsError when `url` or `token` cannot be one."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
+        """`url` is the root of the API; a path in it is kept, for a proxy that has others beside it.
+
+        What urlsplit lets pass is looked at again: a query or a user in the URL would be dropped
+        without a word, and a line break in the token would add a header of somebody's choosing.
+        """
         try:
             parts = urlsplit(url)
             self._port: Final = parts.port
@@ -102,6 +107,7 @@ class Client:
         `body` is sent as JSON, `upload` as it is; a query value of None or "" is left out. Raises
         RequestError for everything that is not a 2xx answer.
         """
+        # One connection for one question: a command asks once or twice and ends.
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=seconds)
         try:
@@ -151,12 +157,15 @@ class Client:
             # A server that refuses early answers and closes while we still send: read what it said.
             pass
         answer = connection.getresponse()
+        # One octet more than is allowed tells an answer that is too long from one that just fits.
         data = answer.read(MAX_ANSWER + 1)
         if len(data) > MAX_ANSWER:
             raise self._no_answer("gives an answer without end")
         return answer.status, answer.headers.get_content_type(), data
 
     def _target(self, path: str, query: Mapping[str, str | int | bool | None] | None) -> str:
+        """Path and query. What is not said is left out, so that the server's defaults hold; `true` is
+        written as the API reads it."""
         words = {
             key: str(value).lower() if isinstance(value, bool) else str(value)
             for key, value in (query or {}).items()
@@ -165,6 +174,7 @@ class Client:
         return self._base + path + (f"?{urlencode(words)}" if words else "")
 
     def _json(self, data: bytes) -> Any:
+        """The JSON of a good answer. Raises RequestError when it is none."""
         if not data:
             return None
         try:
@@ -173,6 +183,7 @@ class Client:
             raise self._no_answer("gives an answer that is no JSON") from error
 
     def _no_answer(self, what: str) -> RequestError:
+        """The error for everything that is no answer of ours, in the terms of one (503)."""
         return RequestError(
             503,
             "no-answer",
@@ -182,7 +193,11 @@ class Client:
 
 
 def _problem(status: int, media_type: str, data: bytes) -> RequestError:
-    """The error that the server answered with."""
+    """The error that the server answered with.
+
+    Whatever stands between may answer instead, a proxy with a page of its own for instance: then the
+    status is all that is known, and the sentence asks whether this is Belisha at all.
+    """
     try:
         document = json.loads(data) if media_type.endswith("json") else None
     except ValueError:

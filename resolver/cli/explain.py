@@ -12,6 +12,7 @@ from resolver.cli.access import server_options
 from resolver.cli.client import Client
 from resolver.cli.options import json_option
 
+# The API's words in people's words; what is not in a table is shown as it came.
 _VERDICTS: Final = {"block": "blocked", "allow": "allowed", "none": "not listed"}
 _EFFECTS: Final = {
     "block-name": "blocks the name",
@@ -70,6 +71,7 @@ def _place(one: dict[str, Any]) -> str:
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two are the same rule, so that the deciding one is not shown twice."""
     return all(one.get(key) == other.get(key) for key in ("list", "rule", "line"))
 
 

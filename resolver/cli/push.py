@@ -85,6 +85,7 @@ def push(
 
 def _description(client: Client, list_id: str, said: dict[str, str]) -> dict[str, Any] | None:
     """The whole description that is wanted; None when the list is described so already."""
+    # A description is replaced whole, so what is not said now must be said again as it was.
     keys = ("kind", "format", "match", "enabled", "title")
     try:
         found = client.ask("GET", f"/v1/lists/{_checked(list_id)}").members
@@ -99,7 +100,7 @@ def _description(client: Client, list_id: str, said: dict[str, str]) -> dict[str
 def _push_content(
     client: Client, list_id: str, path: Path, query: dict[str, Any], *, quiet: bool
 ) -> dict[str, Any]:
-    """Stream the file to the list."""
+    """Stream the file to the list, packed as it is: the server unpacks it within its own bounds."""
     with _opened(path) as (file, size), _progress(size, quiet=quiet) as sent:
         upload = Upload(file, size, _PACKED.get(path.suffix, ""), sent)
         target = f"/v1/lists/{_checked(list_id)}/content"
@@ -134,12 +135,16 @@ def _text(path: Path) -> str:
             "the file is packed as .zst or too large; describe the list first with a small file, then push"
             " this one without --kind, --format, --match and --title",
         )
+    # JSON holds text alone. What is no UTF-8 is no name either, and is reported as a bad line.
     return data.decode("utf-8", "replace")
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
-    """The file and its size, None when it has none (standard input, a pipe). Raises RequestError."""
+    """The file and its size, None when it has none (standard input, a pipe).
+
+    Raises RequestError, so that a mistyped name ends like everything else: with one sentence.
+    """
     if str(path) == "-":
         yield sys.stdin.buffer, None
         return
@@ -168,6 +173,7 @@ def _progress(size: int | None, *, quiet: bool) -> Iterator[Any]:
         done = 0
 
         def sent(octets: int) -> None:
+            # Once all is sent the wait is for the compiler, and the bar says so.
             nonlocal done
             done += octets
             waiting = size is not None and done >= size

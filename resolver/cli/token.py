@@ -135,6 +135,9 @@ def _tokens(config: Path | None) -> Iterator[tokens.Tokens]:
         kept.close()
 
 
+# Times are shown and given out in UTC as RFC 3339 writes them, like everywhere else in Belisha.
+
+
 def _row(one: tokens.TokenRow) -> dict[str, object]:
     return {
         "name": one.name,

@@ -26,6 +26,7 @@ from resolver.supervisor.announcement import Announcement
 _NAME: Final = "first"
 """The name of the token that is made at the first start."""
 _LISTS_SHOWN: Final = 20
+"""More would push the addresses off the screen; `belisha lists` shows them all."""
 
 
 def compose(announcement: Announcement, manifest: Manifest | None, token: str | None) -> str:
@@ -61,11 +62,13 @@ def _describe(entry: ListEntry) -> str:
     """One list in some words: `blocks, 2 entries (Names to try)`."""
     what = {"block": "blocks", "allow": "allows"}[entry.description.kind]
     parts = [what if entry.description.enabled else "switched off", _count(entry.entries, "entry", "entries")]
+    # A title is somebody's text, and a terminal obeys escape sequences.
     title = "".join(c for c in entry.description.title if c.isprintable())
     return ", ".join(parts) + (f" ({title})" if title else "")
 
 
 def _count(number: int, one: str, many: str = "") -> str:
+    """A number and its noun: `1 list`, `1,234 lists`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 

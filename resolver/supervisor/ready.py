@@ -19,7 +19,9 @@ from resolver.supervisor.events import log
 PATIENCE: Final = 10.0
 """Seconds after the start until somebody is told that something is late."""
 _PAUSE: Final = 0.05
+"""Seconds between two questions: short, because somebody waits for the first answer of all."""
 _ANSWER_SECONDS: Final = 2.0
+"""How long one question waits. The socket is open before the process is up, so the first ones wait."""
 _CONNECT_SECONDS: Final = 0.2  # loopback: the kernel answers for a process that does not
 _MAX_ANSWER: Final = 8192
 _QUESTION: Final = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -29,7 +31,11 @@ _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 class ReadyProbe:
-    """Asks again and again until the answer is 200. Times are seconds of a monotonic clock."""
+    """Asks again and again until the answer is 200. Times are seconds of a monotonic clock.
+
+    One question at a time: idle until `_next`, then a socket that waits for its answer until
+    `_deadline`. `last` is why the last question was answered with no, in words for people.
+    """
 
     def __init__(self, endpoint: Endpoint, now: float) -> None:
         self._endpoint: Final = endpoint.reachable()
@@ -74,6 +80,7 @@ class ReadyProbe:
         return True
 
     def _ask(self, now: float) -> None:
+        """Connect and send the question, both of which a kernel does at once on loopback. Raises OSError."""
         self._answer = b""
         self._deadline = now + _ANSWER_SECONDS
         self._socket = socket.socket(_FAMILIES[self._endpoint.family], socket.SOCK_STREAM)
@@ -83,6 +90,10 @@ class ReadyProbe:
         self._socket.setblocking(False)
 
     def _read(self, one: socket.socket, now: float) -> None:
+        """Take what has come; at its end, or when it is too long for an answer, judge it.
+
+        Only the status line counts: the rest is for people, and the log has it. Raises OSError.
+        """
         try:
             part = one.recv(_MAX_ANSWER)
         except BlockingIOError:

@@ -24,7 +24,9 @@ from resolver.supervisor.events import log
 RECEIVE_BUFFER: Final = 4 << 20
 """Octets that may wait in front of a worker: at 100 octets a query, more than a second of load."""
 _BACKLOG: Final = 1024
+"""Connections that may wait to be taken, also while a killed worker starts again."""
 _ATTEMPTS: Final = 50
+"""Ports of the kernel's choice that are tried until one is free for UDP and TCP."""
 _SO_RCVBUFFORCE: Final = 33  # asm-generic/socket.h; beyond net.core.rmem_max, for root alone
 
 _UDP: Final = socket.SOCK_DGRAM
@@ -95,6 +97,7 @@ def _open_dns(endpoint: Endpoint, workers: int, undo: contextlib.ExitStack) -> L
     udp, tcp = _bind_pair(endpoint, undo)
     real = _real(endpoint, udp)
     listening = Listening(real, [udp], [tcp])
+    # Alone on the port until here, so nobody else has it; from here on our other workers may join.
     for one in (udp, tcp):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     for _ in range(1, workers):

@@ -39,7 +39,11 @@ _UMASK: Final = 0o027
 
 @dataclass(frozen=True)
 class Commands:
-    """What is run; tests put small processes in their place."""
+    """What is run; tests put small processes in their place.
+
+    `first` and `banner` run once and end; the others are kept alive. `has_generation` is no command,
+    but the question that decides whether `first` is run.
+    """
 
     worker: Callable[[int], list[str]] = lambda number: module("resolver.serving", f"worker-{number}")
     admin: list[str] = field(default_factory=lambda: module("resolver.admin", "admin"))
@@ -113,6 +117,7 @@ def _make_first_generation(
     It holds the folder's lock too, so that a supervisor killed meanwhile cannot be followed by
     another that starts the same work. Raises ProcessError when it fails, SystemExit on SIGTERM.
     """
+    # A process group of its own, as for every child: Ctrl-C reaches us alone, and we end it.
     with subprocess.Popen(
         command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, pass_fds=[lock], process_group=0
     ) as process:
@@ -138,6 +143,7 @@ def _children(
     children: list[Child] = []
     for number in range(settings.dns.workers):
         theirs, our = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Neither side may wait for the other: a message that does not fit is the sender's business.
         for one in (theirs, our):
             one.setblocking(False)
         ours.append(our.detach())
@@ -157,6 +163,7 @@ def _children(
 
 
 def _child(name: str, command: list[str], inherited: Inherited, environment: dict[str, str]) -> Child:
+    """A child with exactly the descriptors that its `Inherited` names."""
     return Child(name, command, environment_for(inherited, os.environ, environment), inherited.descriptors())
 
 
@@ -172,6 +179,7 @@ def _watch(
     )
 
     def on_ready() -> subprocess.Popen[bytes] | None:
+        # systemd first: other services wait for it. People last: they wait for nothing but reading.
         log("ready", dns=" ".join(announcement.dns), admin=announcement.admin)
         notify("READY=1")
         if options.port_file:

@@ -25,7 +25,10 @@ STOP_SECONDS: Final = 10.0
 
 
 class Watch:
-    """Looks after the children until SIGTERM or SIGINT."""
+    """Looks after the children until SIGTERM or SIGINT.
+
+    The order of `children` is the order in which they are started, and asked, every time round.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Watch:
                 child.tend(now)
             self._bury()
             self._look(now)
+            # A child that dies from here on has sent SIGCHLD, which ends this wait: none is missed.
             arrived = signals.wait(self._seconds(now), self._probe.descriptors())
         log("stopping", signal=signal.Signals(min(arrived & Signals.STOP)).name)
         self._stop(signals)
@@ -73,6 +77,7 @@ class Watch:
         return ", ".join(dying) or self._probe.last
 
     def _bury(self) -> None:
+        """Take leave of processes that ended and are not to come back: the banner, and orphans."""
         if self._banner and self._banner.poll() is not None:
             if self._banner.returncode:
                 log("the banner could not be shown", "warning", **ending(self._banner.returncode))
@@ -103,6 +108,7 @@ class Watch:
             self._banner.wait()
 
     def _all_gone(self) -> bool:
+        """Whether every child has ended."""
         still = [
             child for child in self._children if not child.gone()
         ]  # each is asked, so each end is logged

@@ -18,6 +18,7 @@ from resolver.errors import SettingsError
 from resolver.settings import (
     _OVERRIDES,
     PRIVATE_NETWORKS,
+    SNAPSHOT,
     Admin,
     Dns,
     Endpoint,
@@ -27,6 +28,7 @@ from resolver.settings import (
     load,
     parse_endpoint,
     parse_upstream,
+    snapshot,
 )
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "belisha.example.toml"
@@ -439,3 +441,62 @@ def test_prefixes_stand_beside_private() -> None:
 
 def test_nobody_may_be_served() -> None:
     assert Settings(dns=Dns(allow=())).networks() == ()
+
+
+# --- Children ----------------------------------------------------------------------------------
+
+
+def test_a_child_finds_what_the_supervisor_read(tmp_path: Path) -> None:
+    path = written(tmp_path, EVERY_KEY)
+    settings = load(path, {"BELISHA_DNS_CACHE_MB": "7"})
+    environment = {**snapshot(settings), "BELISHA_DNS_CACHE_MB": "8"}
+    path.write_text("[dns]\nworkers = 9")  # edited since, or not readable any more
+    assert load(path, environment) == settings
+    assert load(None, environment) == settings
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"dns": 5}', '{"colour": 1}'])
+def test_a_snapshot_that_is_none(text: str) -> None:
+    with pytest.raises(SettingsError, match=f"{SNAPSHOT} cannot be read"):
+        load(None, {SNAPSHOT: text})
+
+
+def test_the_largest_file_fits_into_one_variable(tmp_path: Path) -> None:
+    """The kernel takes 128 KiB for each; beyond, no child could be started."""
+    prefixes = ", ".join(f'"198.51.{n % 256}.{n // 256}/32"' for n in range(2800))
+    text = f"[dns]\nallow = [{prefixes}]\n"
+    assert 60_000 < len(text) < 1 << 16
+    assert len(snapshot(read(tmp_path, text))[SNAPSHOT]) < 131_072 - len(SNAPSHOT) - 2
+
+
+WILDCARDS = [
+    (["0.0.0.0:53", "127.0.0.1:53"], "dns.listen[1]: `127.0.0.1:53` is already part of `0.0.0.0:53`"),
+    (["[::1]:53", "[::]:53"], "dns.listen[0]: `[::1]:53` is already part of `[::]:53`"),
+    (["0.0.0.0:53", "[::]:53"], ""),
+    (["0.0.0.0:53", "127.0.0.1:54"], ""),
+    (["0.0.0.0:53", "[::1]:53"], ""),
+    (["0.0.0.0:0", "127.0.0.1:0", "127.0.0.1:0"], ""),
+]
+
+
+@pytest.mark.parametrize(("listen", "message"), WILDCARDS)
+def test_a_wildcard_holds_its_port_on_every_address(tmp_path: Path, listen: list[str], message: str) -> None:
+    text = f"[dns]\nlisten = {listen}"
+    if not message:
+        assert list(read(tmp_path, text).dns.listen) == listen
+        return
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reachable"),
+    [
+        (Endpoint("0.0.0.0", 53, 4), Endpoint("127.0.0.1", 53, 4)),
+        (Endpoint("::", 53, 6), Endpoint("::1", 53, 6)),
+        (Endpoint("192.0.2.1", 53, 4), Endpoint("192.0.2.1", 53, 4)),
+    ],
+)
+def test_where_this_machine_reaches_what_listens(endpoint: Endpoint, reachable: Endpoint) -> None:
+    assert endpoint.reachable() == reachable

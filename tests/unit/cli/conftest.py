@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
+from resolver.cli import options
 from tests.unit.cli.api import api
 
 __all__ = ["api"]
@@ -19,4 +21,5 @@ def _no_settings_of_this_machine(
     for name in list(os.environ):
         if name.startswith("BELISHA_"):
             monkeypatch.delenv(name)
+    monkeypatch.setattr(options, "DEFAULT_FILES", (Path("belisha.toml"),))
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
