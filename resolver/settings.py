@@ -121,7 +121,7 @@ class UpstreamAddress(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.endpoint}"
 
 
-# Digits are spelt out because \\d also takes those of other scripts, and int() reads them.
+# Digits are spelt out because \d also takes those of other scripts, and int() reads them.
 _WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -211,13 +211,21 @@ SNAPSHOT: Final = "BELISHA_SETTINGS"
 """The variable with the settings in force, as JSON."""
 
 
+_MAX_SNAPSHOT: Final = 120_000
+"""Octets; the kernel takes 128 KiB with the name of the variable."""
+
+
 def snapshot(settings: Settings) -> dict[str, str]:
     """What to add to the environment of a child, so that its `load` finds these very settings.
 
     A worker that is started again must serve what the others serve, even when the file was edited
     meanwhile; and after privileges were dropped, nobody may be able to read the file any more.
+    Raises SettingsError when they do not fit into a variable.
     """
-    return {SNAPSHOT: msgspec.json.encode(settings).decode()}
+    text = msgspec.json.encode(settings).decode()
+    if len(text.encode()) > _MAX_SNAPSHOT:
+        raise SettingsError("the settings are too long; name fewer and larger networks in dns.allow")
+    return {SNAPSHOT: text}
 
 
 def _from_snapshot(text: str) -> Settings:

@@ -461,9 +461,14 @@ def test_a_snapshot_that_is_none(text: str) -> None:
         load(None, {SNAPSHOT: text})
 
 
+def test_what_does_not_fit_into_one_variable_is_told() -> None:
+    with pytest.raises(SettingsError, match="the settings are too long"):
+        snapshot(Settings(dns=Dns(allow=("198.51.100.0/24",) * 8000)))
+
+
 def test_the_largest_file_fits_into_one_variable(tmp_path: Path) -> None:
     """The kernel takes 128 KiB for each; beyond, no child could be started."""
-    prefixes = ", ".join(f'"198.51.{n % 256}.{n // 256}/32"' for n in range(2800))
+    prefixes = ", ".join(f'"198.51.{n % 256}.{n // 256}/32"' for n in range(3300))
     text = f"[dns]\nallow = [{prefixes}]\n"
     assert 60_000 < len(text) < 1 << 16
     assert len(snapshot(read(tmp_path, text))[SNAPSHOT]) < 131_072 - len(SNAPSHOT) - 2
