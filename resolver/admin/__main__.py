@@ -45,7 +45,12 @@ def main() -> int:
 
 
 async def run(inherited: Inherited, settings: Settings) -> None:
-    """Serve until SIGTERM, SIGINT or the end of the lifeline. Raises StoreError, ProcessError."""
+    """Serve until SIGTERM, SIGINT or the end of the lifeline. Raises StoreError, ProcessError.
+
+    The doors are opened last and closed first: nobody is let in before the store is open, and what
+    is under way still finds it open. What waits in the backlog meanwhile is not lost, as the
+    supervisor keeps the listening sockets.
+    """
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,7 +65,10 @@ async def run(inherited: Inherited, settings: Settings) -> None:
 
 
 def _lifeline_ended(descriptor: int, over: asyncio.Event) -> None:
-    """Nothing is ever written to it: being readable means that it has ended."""
+    """Nothing is ever written to it: being readable means that it has ended.
+
+    It stays readable, so the reader has to go, or the loop would spin until the end.
+    """
     asyncio.get_running_loop().remove_reader(descriptor)
     over.set()
 

@@ -25,13 +25,16 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Middleware
 
 from resolver.admin.http import Route
 from resolver.admin.problems import problem
 from resolver.admin.tokens import MAX_TEXT, Caller, Tokens
-from resolver.errors import RequestError
+from resolver.errors import RequestError, StoreError
+
+_log = structlog.get_logger(__name__)
 
 CALLER: Final = web.RequestKey("CALLER", Caller)
 """Where the frame and the log find who calls. Absent until the token was checked."""
@@ -105,20 +108,27 @@ def authenticate(tokens: Tokens, routes: Mapping[web.AbstractRoute, Route], fail
 
 
 def _identify(request: web.Request, tokens: Tokens) -> Caller | RequestError:
-    """Whom the request comes from, or the 401 it gets. Wrong, unknown and expired are told alike."""
+    """Whom the request comes from, or the refusal it gets. Wrong, unknown and expired are told alike."""
     lines = request.headers.getall(hdrs.AUTHORIZATION, [])
     scheme, _, text = lines[0].partition(" ") if len(lines) == 1 else ("", "", "")
     text = text.strip()
     if scheme.lower() != "bearer" or not text:
         return problem("token-missing", "Send one header `Authorization: Bearer TOKEN`.")
-    caller = tokens.check(text[: MAX_TEXT + 1], time.time())
+    try:
+        caller = tokens.check(text[: MAX_TEXT + 1], time.time())
+    except StoreError as error:
+        # The text names the file, which is nothing for somebody who is not known yet.
+        _log.critical("tokens.failed", error=str(error))
+        return problem("store-failed", "The tokens cannot be read. The log says why.")
     if caller is None:
         return problem("token-invalid", "It is wrong, expired or revoked. `belisha token create` makes one.")
     return msgspec.structs.replace(caller, address=request.remote or "")
 
 
 def _limited(request: web.Request, refusal: RequestError, failures: Failures) -> RequestError:
-    """The 401, or 429 when this address has failed too often of late."""
+    """The 401, or 429 when this address has failed too often of late. Our own faults are not counted."""
+    if refusal.status != 401:
+        return refusal
     wait = failures.add(request.remote or "", time.monotonic())
     if not wait:
         return refusal

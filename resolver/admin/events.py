@@ -21,6 +21,7 @@ from resolver.admin.auth import CALLER, NOBODY
 
 _log = structlog.get_logger(__name__)
 
+# `event`, `level`, `timestamp`, then the facts: the shape that every process of Belisha writes.
 _SHARED: Final[list[Any]] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
@@ -36,7 +37,11 @@ class _Lines(logging.StreamHandler[Any]):
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send structlog's events and those of the libraries the same way, once per process."""
+    """Send structlog's events and those of the libraries the same way, once per process.
+
+    Both end in logging, because aiohttp and asyncio know nothing else, and one line format is one
+    thing less to parse.
+    """
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -67,7 +72,10 @@ _Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @web.middleware
 async def observe(request: web.Request, handler: _Next) -> web.StreamResponse:
-    """One event for each request. A health check that goes well is only told at level debug."""
+    """One event for each request. A health check that goes well is only told at level debug.
+
+    Status 0 stands for a caller who hung up, or an answer that was cut off.
+    """
     begun = time.monotonic()
     status = 0  # stays so when the caller hung up
     try:

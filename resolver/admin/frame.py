@@ -1,10 +1,11 @@
 """The frame around every handler: from a request to a Context, and from an exception to nothing new.
 
-The order is the order of cost and of safety. The token has been checked before (`auth`), so what is read
-here is read for a known caller:
+The order is the order of cost and of safety. The token has been checked before (`auth`), so what is
+read here is read for a known caller:
 
     path, query      few octets, already here; refused before a body is invited
-    Content-Type     refused before a body is invited
+    Content-Type     of a raw body: refused before it is invited
+    turn             only so many large bodies at once; the others wait, unread
     body             received within bounds, then decoded into the declared type
     handler          within the route's time
     If-None-Match    a GET whose ETag the caller already has is answered 304 (RFC 9110 13.1.2)
@@ -15,14 +16,15 @@ This module must not know any resource.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 import msgspec
 from aiohttp import hdrs, web
 
 from resolver.admin.auth import CALLER
-from resolver.admin.http import Context, Parameter, RawBody, Route, Services, etag_matches
+from resolver.admin.http import JSON_OCTETS, Context, Parameter, RawBody, Route, Services, etag_matches
 from resolver.admin.problems import problem
 from resolver.admin.upload import Limits, read_small
 from resolver.errors import RequestError
@@ -37,25 +39,64 @@ PATH_TYPES: Final[dict[str, Any]] = {
 _JSON_TYPES: Final = ("application/json",)
 
 
+RAW_AT_ONCE: Final = 8
+"""Requests with a raw body that are under way together; each may lie on the disk as a whole list."""
+LARGE_AT_ONCE: Final = 2
+"""The same for JSON above the usual size, which lies in memory."""
+TURN_SECONDS: Final = 30.0
+"""How long one more waits for its turn, unread, before it is told to come again."""
+
+
 def bind(route: Route, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The aiohttp handler of a route."""
     shared = vars(services)
     decoder = _decoder(route)
+    turns = _turns(route)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         path = {name: _convert(text, PATH_TYPES[name], name) for name, text in request.match_info.items()}
         query = _query(request, route.query)
-        body = await _body(request, route, services, decoder)
         seconds = route.seconds
         if isinstance(route.body, RawBody):
             _check_type(request, route.body.content_types, required=False)
             seconds += services.settings.admin.body_seconds
-        ctx = Context(**shared, request=request, caller=request[CALLER], path=path, query=query, body=body)
-        async with asyncio.timeout(seconds):
-            response = await route.handler(ctx)
+        async with _turn(turns):
+            body = await _body(request, route, services, decoder)
+            ctx = Context(
+                **shared, request=request, caller=request[CALLER], path=path, query=query, body=body
+            )
+            async with asyncio.timeout(seconds):
+                response = await route.handler(ctx)
         return response if route.unsafe else _conditional(request, response)
 
     return handle
+
+
+def _turns(route: Route) -> asyncio.Semaphore | None:
+    """How many requests of a route may hold a large body together; None = its bodies are small.
+
+    A token that may push is trusted with a list, not with all of the memory or the disk.
+    """
+    if isinstance(route.body, RawBody):
+        return asyncio.Semaphore(RAW_AT_ONCE)
+    return asyncio.Semaphore(LARGE_AT_ONCE) if route.body_octets > JSON_OCTETS else None
+
+
+@asynccontextmanager
+async def _turn(turns: asyncio.Semaphore | None) -> AsyncIterator[None]:
+    """Hold a turn, once there is one. Raises RequestError (503 busy) when that takes too long."""
+    if turns is None:
+        yield
+        return
+    try:
+        async with asyncio.timeout(TURN_SECONDS):
+            await turns.acquire()
+    except TimeoutError:
+        raise problem("busy", "Too many large bodies are on their way; send it again soon.") from None
+    try:
+        yield
+    finally:
+        turns.release()
 
 
 def _query(request: web.Request, declared: Iterable[Parameter]) -> Mapping[str, Any]:
@@ -95,6 +136,7 @@ def _short(text: str) -> str:
 
 
 def _decoder(route: Route) -> msgspec.json.Decoder[Any] | None:
+    """What reads the JSON body of a route; made once, as building it costs more than using it."""
     return None if route.body is None or isinstance(route.body, RawBody) else msgspec.json.Decoder(route.body)
 
 

@@ -40,7 +40,7 @@ _HEALTH_PROBLEMS: Final = ("not-healthy",)
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The answer of `/healthz`."""
+    """The answer of `/healthz`. There is no other word: whatever is wrong is a problem document."""
 
     status: str = "ok"
 
@@ -53,7 +53,16 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class WorkerStatus(msgspec.Struct, frozen=True):
-    """One worker. `seen` is the age of its last message in seconds, None if it was never heard."""
+    """One worker.
+
+    alive       it has answered a ping within a second
+    pid         of its process, 0 if it was never heard
+    generation  what it serves, 0 = none; for one that is not alive: what it said last
+    trouble     why it cannot serve what is in force, in its own words; "" = it can
+    seen        age of its last message in seconds, None if it was never heard
+    rubbish     messages from it that could not be read
+    counters    since its start, as it sent them last (once a second)
+    """
 
     worker: int
     alive: bool
@@ -79,7 +88,10 @@ class Status(msgspec.Struct, frozen=True):
 
 
 class Pulse:
-    """One round of pings, shared by everybody who asks while it runs and shortly after."""
+    """One round of pings, shared by everybody who asks while it runs and shortly after.
+
+    A round belongs to nobody: who hangs up does not take the answer from the others.
+    """
 
     def __init__(self, workers: Workers) -> None:
         self._workers: Final = workers
@@ -115,7 +127,11 @@ async def get_health(ctx: Context) -> web.Response:
 
 
 async def get_ready(ctx: Context) -> web.Response:
-    """200 when every worker serves the generation in force, else 503 with what is missing."""
+    """200 when every worker serves the generation in force, else 503 with what is missing.
+
+    A swap under way can show: some workers serve the new one before the others. Whoever asks again a
+    moment later (Retry-After: 1) sees the end of it.
+    """
     alive = await ctx.request.app[PULSE].alive()
     try:
         number = await asyncio.to_thread(ctx.store.current)
@@ -143,7 +159,11 @@ def _reasons(number: int | None, count: int, alive: Sequence[WorkerState]) -> It
 
 
 async def get_status(ctx: Context) -> web.Response:
-    """Everything that is known, whether all is well or not."""
+    """Everything that is known, whether all is well or not.
+
+    A worker that is dead keeps its last counters in the sum, so that it does not shrink before the
+    worker is back; from then on the new process counts from nothing.
+    """
     alive = await ctx.request.app[PULSE].alive()
     number = await asyncio.to_thread(ctx.store.current)
     reasons = list(_reasons(number, len(ctx.workers), alive))

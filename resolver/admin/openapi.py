@@ -27,6 +27,8 @@ _REFERENCE: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = "Problem"
 _PARAMETERS_OF_PATH: Final = {"id": "Id of a list.", "number": "Number of a generation."}
 
+# Which problems follow from what a route declares. A status that a route can send and the document does
+# not name is found by the requests that the tests make from it.
 _ALWAYS: Final = (
     "internal-error", "store-failed", "store-full", "process-failed", "took-too-long", "busy",
     "request-invalid", "parameter-unknown", "parameter-invalid", "headers-too-large",
@@ -56,7 +58,10 @@ ROUTES: Final[list[Route]] = [
 
 
 def build(routes: Sequence[Route]) -> dict[str, Any]:
-    """The document for a table of routes."""
+    """The document for a table of routes (OpenAPI 3.1.0, whose schemas are JSON Schema 2020-12).
+
+    Names in it come from the table alone, so two builds of one program are the same to the octet.
+    """
     schemas = _Schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
@@ -99,6 +104,7 @@ class _Schemas:
 
 
 def _types_of(routes: Sequence[Route]) -> Iterator[Any]:
+    """Every type that a request or an answer is made of; msgspec wants them all at once."""
     yield from PATH_TYPES.values()
     for route in routes:
         yield from (parameter.type for parameter in route.query)
@@ -108,6 +114,7 @@ def _types_of(routes: Sequence[Route]) -> Iterator[Any]:
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
+    """One operation object (4.8.10). The scope goes into the text: bearer tokens have none in OpenAPI."""
     operation: dict[str, Any] = {
         "operationId": _operation_id(route),
         "summary": route.summary,
@@ -131,6 +138,7 @@ def _operation_id(route: Route) -> str:
 
 
 def _path_parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any]]:
+    """What stands in braces in the path; always required (4.8.12)."""
     for name in re.findall(r"{(\w+)}", route.path):
         yield {
             "name": name,
@@ -142,6 +150,7 @@ def _path_parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any]
 
 
 def _query_parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any]]:
+    """What the frame takes after the question mark, and nothing else."""
     for parameter in route.query:
         yield {
             "name": parameter.name,
@@ -153,6 +162,7 @@ def _query_parameters(route: Route, schemas: _Schemas) -> Iterator[dict[str, Any
 
 
 def _with_default(parameter: Parameter, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema and the default; None is no value but its absence, which JSON Schema does not say."""
     return schema if parameter.default is None else {**schema, "default": parameter.default}
 
 
@@ -171,6 +181,7 @@ def _conditional_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _request_body(body: Any, schemas: _Schemas) -> dict[str, Any]:
+    """JSON of a type, or text of any length above nothing."""
     if isinstance(body, RawBody):
         content: dict[str, Any] = {
             kind: {"schema": {"type": "string", "minLength": 1}} for kind in body.content_types
@@ -180,6 +191,7 @@ def _request_body(body: Any, schemas: _Schemas) -> dict[str, Any]:
 
 
 def _successes(route: Route, schemas: _Schemas) -> dict[str, Any]:
+    """The answers that are no problems, with the ETag where there is one."""
     found: dict[str, Any] = {}
     for status, kind in route.responses.items():
         response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
@@ -210,6 +222,7 @@ def codes_of(route: Route) -> list[str]:
 
 
 def _problem_responses(route: Route) -> dict[str, Any]:
+    """Problems by status, as OpenAPI knows one response for each; the text names the codes."""
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes_of(route)):
         by_status.setdefault(PROBLEMS[code].status, []).append(code)

@@ -34,7 +34,10 @@ URN: Final = "urn:belisha:problem:"
 
 
 class Problem(NamedTuple):
-    """One type of problem: its HTTP status, and its title."""
+    """One type of problem: its HTTP status, and its title.
+
+    The status is that of the document too (RFC 9457 3.1.2), so that a proxy that changes one shows.
+    """
 
     status: int
     title: str
@@ -76,7 +79,7 @@ PROBLEMS: Final[dict[str, Problem]] = {
     "store-full": Problem(507, "The disk is full"),
     "process-failed": Problem(503, "A process of Belisha did not do its part in time"),
     "took-too-long": Problem(503, "The request took too long"),
-    "busy": Problem(503, "Too many connections"),
+    "busy": Problem(503, "Too much is going on"),
     "not-healthy": Problem(503, "The admin process cannot do its work"),
     "not-ready": Problem(503, "Belisha does not answer everywhere yet"),
 }
@@ -164,7 +167,10 @@ def of_exception(error: Exception) -> web.Response:
 
 
 def _of_store_error(error: StoreError) -> RequestError:
-    """507 when the disk is full, else 500; the store's own sentence says what to do."""
+    """507 when the disk is full, else 500; the store's own sentence says what to do.
+
+    What the disk said stands somewhere down the chain of causes, as the module that met it left it.
+    """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -193,7 +199,10 @@ def _of_http(error: web.HTTPException) -> web.Response:
 
 
 def _of_unexpected(error: Exception) -> RequestError:
-    """A fault of ours: one event in the log, and an incident number that leads to it."""
+    """A fault of ours: one event in the log, and an incident number that leads to it.
+
+    The number is random, not counted: it says nothing of how many there were before.
+    """
     incident = secrets.token_hex(8)
     _log.error("request.crashed", incident=incident, exc_info=error)
     return problem(
@@ -212,6 +221,8 @@ async def guard(request: web.Request, handler: _Next) -> web.StreamResponse:
 
     A body that nobody read to its end cannot be followed by another request, so the connection is
     told to close; aiohttp drains it for a moment first, so that the caller gets to read the answer.
+    An answer that has begun cannot be taken back: the connection is cut, and its missing end tells
+    the caller that what came is not the whole (RFC 9112 8).
     """
     try:
         return await handler(request)
@@ -219,6 +230,9 @@ async def guard(request: web.Request, handler: _Next) -> web.StreamResponse:
         raise  # the caller is gone: nobody is left to answer
     except Exception as error:
         response = of_exception(error)
+        if request.writer.output_size > 0:
+            _log.error("answer.cut", status=response.status, exc_info=error)
+            raise ConnectionError("the answer was under way") from error
         if not request.content.at_eof() and request.body_exists:
             response.force_close()
         return response

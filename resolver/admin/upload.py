@@ -120,7 +120,11 @@ async def read_small(request: web.Request, limits: Limits) -> bytes:
 
 
 class _FileSink:
-    """Where the octets of a spooled body end; counts and hashes on the way."""
+    """Where the octets of a spooled body end; counts and hashes on the way.
+
+    Nothing is fsynced: a body counts once it is compiled, and a crash before that loses nothing
+    that was promised.
+    """
 
     def __init__(self, file: BinaryIO, folder: Path) -> None:
         self._file: Final = file
@@ -183,7 +187,11 @@ async def _invite(request: web.Request) -> None:
 
 
 async def _pieces(request: web.Request, limits: Limits) -> AsyncIterator[bytes]:
-    """The body as it comes in, until its end. Raises RequestError when it is slow or broken."""
+    """The body as it comes in, until its end. Raises RequestError when it is slow or broken.
+
+    Two clocks: one for silence, one for the whole, because an octet now and then is no silence. When
+    the connection itself breaks, aiohttp's ConnectionError passes through: nobody is left to tell.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + limits.seconds
     while True:
@@ -222,7 +230,8 @@ class _Decoder(Protocol):
     done: bool
     unused: bytes
 
-    def decode(self, data: bytes) -> Iterator[bytes]: ...
+    def decode(self, data: bytes) -> Iterator[bytes]:
+        """What comes out of these octets, in pieces of bounded size."""
 
 
 class _Gzip:
@@ -276,7 +285,7 @@ class _Zstd:
 
 
 class _Plain:
-    """Octets as they are, counted like the others."""
+    """Octets as they are, counted like the others: `admin.list_mb` may be the smaller limit."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit
@@ -297,7 +306,11 @@ _LARGE: Final = (
 
 
 class _Packed:
-    """Members or frames one after the other, until the body ends where one of them ends."""
+    """Members or frames one after the other, until the body ends where one of them ends.
+
+    Both formats are made to be joined (`cat a.gz b.gz`), and tools that pack in parallel do so. What
+    follows the last and is no further one is rubbish, and then the rest is not to be trusted either.
+    """
 
     def __init__(self, kind: type[_Gzip] | type[_Zstd], limit: int) -> None:
         self._kind: Final = kind

@@ -239,6 +239,18 @@ async def test_failures_are_limited_and_a_good_token_still_works(tmp_path: Path)
         assert (await plane.ask("GET", "/open", scopes=None)).status == 200
 
 
+async def test_a_broken_token_file_lets_nobody_in_and_is_not_shown(tmp_path: Path) -> None:
+    async with running(tmp_path, ECHO) as plane:
+        token = plane.token("admin")
+        plane.services.tokens.close()
+        for _ in range(25):
+            headers = {"Authorization": f"Bearer {token}"}
+            reply = await plane.ask("GET", "/v1/things", scopes=None, headers=headers)
+            assert (reply.status, reply.code) == (500, "store-failed")
+            assert str(tmp_path).encode() not in reply.body
+        assert (await plane.ask("GET", "/open", scopes=None)).status == 200
+
+
 async def test_many_requests_on_one_connection_are_each_checked(tmp_path: Path) -> None:
     """A good request first does not carry the one that follows on the same connection."""
     async with running(tmp_path, ECHO) as plane:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resolver.admin import frame
 from resolver.admin.frame import _wrong_shape
 from resolver.admin.http import DRY_RUN, REASON, Context, Parameter, RawBody, Route
 from tests.unit.admin.plane import echo, running
@@ -184,6 +185,40 @@ async def test_what_the_caller_already_has_is_not_sent_again(tmp_path: Path, hel
             if status != 400:
                 assert reply.headers["etag"] == '"one"'
                 assert bool(reply.body) == (method == "GET" and status == 200)
+
+
+async def test_large_bodies_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One more than may be under way waits unread; when it waits too long it is told to come again."""
+    monkeypatch.setattr(frame, "RAW_AT_ONCE", 2)
+    monkeypatch.setattr(frame, "LARGE_AT_ONCE", 1)
+    monkeypatch.setattr(frame, "TURN_SECONDS", 0.1)
+    inside, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(ctx: Context) -> Any:
+        inside.release()
+        await go_on.wait()
+        return await echo(ctx)
+
+    routes = [
+        Route("PUT", "/v1/raw", "admin", slow, "raw", body=RawBody("x")),
+        Route("POST", "/v1/large", "admin", slow, "large", body=Body, body_octets=2 << 20),
+        Route("POST", "/v1/small", "admin", slow, "small", body=Body),
+    ]
+    json = {"Content-Type": "application/json"}
+    body = b'{"name":"x"}'
+    async with running(tmp_path, routes) as plane:
+        plane.token("admin")
+        waiting = [asyncio.create_task(plane.ask("PUT", "/v1/raw", b"x")) for _ in range(2)]
+        waiting += [asyncio.create_task(plane.ask("POST", "/v1/large", body, headers=json))]
+        waiting += [asyncio.create_task(plane.ask("POST", "/v1/small", body, headers=json)) for _ in range(5)]
+        for _ in waiting:
+            await inside.acquire()
+        for late in (plane.ask("PUT", "/v1/raw", b"x"), plane.ask("POST", "/v1/large", body, headers=json)):
+            reply = await late
+            assert (reply.status, reply.code) == (503, "busy")
+        go_on.set()
+        assert {reply.status for reply in await asyncio.gather(*waiting)} == {200}
+        assert (await plane.ask("PUT", "/v1/raw", b"x")).status == 200
 
 
 async def test_the_time_of_a_route_is_its_own(tmp_path: Path) -> None:

@@ -163,6 +163,24 @@ async def test_a_crash_is_an_incident_and_the_server_lives(
         assert SECRET.encode() not in reply.body and b"Traceback" not in reply.body
 
 
+async def test_an_answer_that_breaks_in_the_middle_has_no_end(tmp_path: Path) -> None:
+    """A problem document behind half a list would look like a part of it."""
+
+    async def handler(ctx: Context) -> NoReturn:
+        response = web.StreamResponse()
+        await response.prepare(ctx.request)
+        await response.write(b"half.example\n")
+        raise StoreError("the disk is gone")
+
+    async with running(tmp_path, [Route("GET", "/v1/half", "read", handler, "half")]) as plane:
+        reply = await plane.ask("GET", "/v1/half")
+        assert reply.status == 200
+        assert b"half.example" in reply.body
+        assert b"problem" not in reply.body
+        assert not reply.body.endswith(b"0\r\n\r\n")
+        assert (await plane.ask("GET", "/v1/half")).status == 200
+
+
 async def test_a_handler_that_hangs_is_given_up(tmp_path: Path) -> None:
     async def handler(ctx: Context) -> NoReturn:
         await asyncio.Event().wait()
