@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -21,12 +21,18 @@ from resolver.admin.auth import CALLER, NOBODY
 
 _log = structlog.get_logger(__name__)
 
-# `event`, `level`, `timestamp`, then the facts: the shape that every process of Belisha writes.
+# `timestamp`, `level`, `event`, then the facts: the shape that every process of Belisha writes.
 _SHARED: Final[list[Any]] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
     structlog.processors.format_exc_info,
 ]
+
+
+def _lead(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """When, how bad and what come first, as whoever reads along needs them."""
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return {**first, **event}
 
 
 class _Lines(logging.StreamHandler[Any]):
@@ -58,6 +64,7 @@ def configure(level: int = logging.INFO) -> None:
             foreign_pre_chain=_SHARED,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _lead,
                 structlog.processors.JSONRenderer(),
             ],
         )

@@ -42,6 +42,7 @@ def test_each_event_is_one_line_of_plain_json() -> None:
         "evil\nname", "a library says this\nand that", "crashed", "so does this",
     ]  # fmt: skip
     assert [event["level"] for event in events] == ["info", "error", "error", "error"]
+    assert all(list(event)[:3] == ["timestamp", "level", "event"] for event in events)
     assert all(event["timestamp"].endswith("Z") for event in events)
     assert all("line two" in event["exception"] for event in events[2:])
 
