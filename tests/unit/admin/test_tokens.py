@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -218,3 +219,14 @@ def test_a_file_that_somebody_holds_is_told_after_a_while(
     finally:
         holder.close()
         tokens.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    """`sudo belisha token create` before the first start must not lock the service out."""
+    os.chown(tmp_path, 12345, 12346)
+    tokens = Tokens(tmp_path / "tokens.sqlite3")
+    tokens.create("one", ["read"])
+    tokens.close()
+    for file in tmp_path.iterdir():
+        assert (file.stat().st_uid, file.stat().st_gid) == (12345, 12346)
