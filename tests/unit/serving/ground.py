@@ -142,10 +142,16 @@ class Ground:
 
     async def give_up(self) -> None:
         """Let all the time pass that upstreams are given to answer what is in flight."""
-        async with asyncio.timeout(PATIENCE):
-            while self.pipeline.busy:  # until the forwarder has looked at the clock
-                self.clock.advance(2.0)
-                await asyncio.sleep(0.06)
+        while self.pipeline.busy:
+            await self.pass_time(2.0)
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let virtual time pass, and let the forwarder see it: it looks at the clock every tick."""
+        self.clock.advance(seconds)
+        forwarder = self.pipeline.forwarder
+        tick = forwarder._timer
+        if tick is not None:
+            await until(lambda: forwarder._timer is not tick, "a look at the clock")
 
     async def close(self) -> None:
         """Stop asking upstreams, and let the loop finish what it began."""

@@ -1,0 +1,294 @@
+"""Source ports and IDs: many, unpredictable, given back; no descriptor is ever lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count, pairwise
+from pathlib import Path
+
+import pytest
+
+from resolver.serving import ports
+from resolver.serving.chance import numbers
+from resolver.serving.ports import AGE, MISMATCHES, SIZE, USES, PortPool, PortSocket
+from resolver.settings import parse_upstream
+from tests.unit.serving.ground import Clock, turns, until
+
+
+class Pool:
+    """A pool towards a UDP socket of our own, and what it told."""
+
+    def __init__(self, chance: Iterator[int] | None = None, host: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.far = socket.socket(family, socket.SOCK_DGRAM)
+        self.far.bind((host, 0))
+        self.far.settimeout(10)
+        address = f"[{host}]" if ":" in host else host
+        endpoint = parse_upstream(f"udp://{address}:{self.far.getsockname()[1]}").endpoint
+        self.clock = Clock()
+        self.received: list[tuple[PortSocket[object], bytes]] = []
+        self.unreachable: list[PortSocket[object]] = []
+        self.pool: PortPool[object] = PortPool(
+            endpoint,
+            chance or numbers(),
+            lambda where, data: self.received.append((where, data)),
+            self.unreachable.append,
+            self.clock,
+        )
+
+    def close(self) -> None:
+        self.pool.close()
+        self.far.close()
+
+
+def port_of(where: PortSocket[object]) -> int:
+    return int(where.sock.getsockname()[1])
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a count is wanted, not paths
+
+
+async def test_two_thousand_queries_leave_from_many_ports_in_no_order() -> None:
+    made = Pool()
+    try:
+        drawn: list[tuple[int, int]] = []
+        for _ in range(2_000):
+            where, number = made.pool.take("exchange")
+            drawn.append((port_of(where), number))
+            where.release(number)
+        used = [port for port, _ in drawn]
+        ids = [number for _, number in drawn]
+        assert all(16_384 <= port <= 65_535 for port in used)
+        assert len(set(used)) >= 2_000 / USES, "a socket never carries more than its share"
+        assert max(Counter(used).values()) <= USES * 3  # the same port may be drawn again
+        # 2 000 draws of 65 536 hit 1 970 distinct ones; a counter hits 2 000, and a short cycle few.
+        assert 1_930 <= len(set(ids)) <= 2_000
+        for sequence in (ids, used):
+            steps = [(after - before) & 0xFFFF for before, after in pairwise(sequence)]
+            assert Counter(steps).most_common(1)[0][1] < 2_000 / 10, "no step from one to the next stands out"
+        assert 850 <= sum(after > before for before, after in pairwise(ids)) <= 1_150
+        assert not made.pool._retired
+    finally:
+        made.close()
+
+
+async def test_neighbouring_ids_tell_nothing_about_ports() -> None:
+    """The ID is the lower half of a word, the slot the upper half: knowing one tells nothing of the other."""
+    made = Pool()
+    try:
+        cells: Counter[tuple[int, int]] = Counter()
+        for _ in range(6_400):
+            where, number = made.pool.take("exchange")
+            cells[made.pool._active.index(where), number % SIZE] += 1
+            where.release(number)
+        # 1 024 cells with 6.25 on average; were the two tied to each other, 32 cells would hold 200.
+        assert max(cells.values()) < 40
+    finally:
+        made.close()
+
+
+async def test_the_first_queries_have_a_port_each() -> None:
+    made = Pool()
+    try:
+        taken = [made.pool.take("exchange")[0] for _ in range(SIZE)]
+        assert len({id(where) for where in taken}) == SIZE
+        again = made.pool.take("exchange")[0]
+        assert any(again is where for where in taken)
+    finally:
+        made.close()
+
+
+async def test_a_port_retires_after_its_uses() -> None:
+    made = Pool(chance=count())  # always slot 0 once the pool is full
+    try:
+        for _ in range(SIZE):
+            made.pool.take("exchange")
+        first = made.pool._active[0]
+        while first in made.pool._active:
+            made.pool.take("exchange")
+        assert first.uses == USES
+        assert first.sock.fileno() >= 0, "answers are still awaited on it"
+        for number in list(first.pending):
+            first.release(number)
+        assert first.sock.fileno() < 0
+        assert len(made.pool._active) == SIZE
+    finally:
+        made.close()
+
+
+async def test_an_old_port_is_not_used_again() -> None:
+    made = Pool()
+    try:
+        for _ in range(SIZE):
+            where, number = made.pool.take("exchange")
+            where.release(number)
+        made.clock.advance(AGE + 0.1)
+        fresh = [made.pool.take("exchange")[0] for _ in range(SIZE * 20)]
+        assert all(where.born == made.clock.now for where in fresh)
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("awaited", [True, False], ids=["awaited", "idle"])
+async def test_a_storm_of_mismatches_retires_the_port(awaited: bool) -> None:
+    made = Pool()
+    try:
+        where, number = made.pool.take("exchange")
+        if not awaited:
+            where.release(number)
+        for _ in range(MISMATCHES - 1):
+            where.mismatched()
+        assert where in made.pool._active
+        for _ in range(100):
+            where.mismatched()
+        assert where.retired and where not in made.pool._active
+        assert (where.sock.fileno() >= 0) is awaited
+        where.release(number)
+        assert where.sock.fileno() < 0
+    finally:
+        made.close()
+
+
+async def test_ids_in_flight_on_one_port_are_distinct() -> None:
+    """The second of two equal draws is drawn again."""
+    words = iter([1, *range(2, 10), 77, 77, 77, 78] + [77] * 300)
+    made = Pool(chance=words)
+    try:
+        made.pool._bind = lambda sock: sock.bind(("127.0.0.1", 0))  # type: ignore[method-assign]
+        where, _ = made.pool.take("first")
+        made.pool._active = [where] * SIZE
+        for _ in range(8):
+            next(words)
+        assert made.pool.take("second")[1] == 77
+        assert made.pool.take("third")[1] == 78
+        assert {where.pending[77], where.pending[78]} == {"second", "third"}
+        made.pool._active = [where]
+    finally:
+        made.close()
+
+
+async def test_what_comes_is_handed_over_with_its_socket() -> None:
+    made = Pool()
+    try:
+        where, number = made.pool.take("exchange")
+        where.send(b"question")
+        data, peer = await asyncio.to_thread(made.far.recvfrom, 100)
+        assert data == b"question" and peer[1] == port_of(where)
+        for text in (b"one", b"two"):
+            made.far.sendto(text, peer)
+        await until(lambda: len(made.received) == 2)
+        assert made.received == [(where, b"one"), (where, b"two")]
+        where.release(number)
+    finally:
+        made.close()
+
+
+async def test_nobody_else_can_reach_a_port() -> None:
+    made = Pool()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        try:
+            where, _ = made.pool.take("exchange")
+            stranger.sendto(b"forged", ("127.0.0.1", port_of(where)))
+            made.far.sendto(b"true", ("127.0.0.1", port_of(where)))
+            await until(lambda: made.received)
+            assert [data for _, data in made.received] == [b"true"]
+        finally:
+            made.close()
+
+
+async def test_the_network_says_that_nobody_is_there() -> None:
+    made = Pool()
+    try:
+        made.far.close()
+        where, _ = made.pool.take("exchange")
+        where.send(b"question")
+        await until(lambda: made.unreachable)
+        assert made.unreachable == [where] and not made.received
+    finally:
+        made.close()
+
+
+async def test_it_works_over_ipv6() -> None:
+    try:
+        made = Pool(host="::1")
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    try:
+        where, _ = made.pool.take("exchange")
+        where.send(b"six")
+        assert (await asyncio.to_thread(made.far.recv, 100)) == b"six"
+        assert 16_384 <= port_of(where)
+    finally:
+        made.close()
+
+
+async def test_a_port_that_is_taken_is_not_insisted_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("", 0))
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(ports, "_LOWEST", port)
+        monkeypatch.setattr(ports, "_HIGHEST", port)
+        made = Pool()
+        try:
+            where, _ = made.pool.take("exchange")
+            assert port_of(where) not in (port, 0)
+        finally:
+            made.close()
+
+
+# Descriptors
+
+
+async def _through_uses(made: Pool) -> None:
+    for _ in range(3_000):
+        where, number = made.pool.take("exchange")
+        where.release(number)
+
+
+async def _through_storms(made: Pool) -> None:
+    for _ in range(200):
+        where, number = made.pool.take("exchange")
+        for _ in range(MISMATCHES):
+            where.mismatched()
+        where.release(number)
+
+
+async def _with_all_awaited(made: Pool) -> None:
+    for _ in range(3_000):
+        made.pool.take("exchange")
+
+
+@pytest.mark.parametrize("life", [_through_uses, _through_storms, _with_all_awaited])
+async def test_closing_closes_every_descriptor(life: Callable[[Pool], asyncio.Future[None]]) -> None:
+    before = open_descriptors()
+    made = Pool()
+    await life(made)
+    # One for each slot, and those where an answer is still awaited.
+    assert open_descriptors() - before <= 1 + SIZE + len(made.pool._retired)
+    made.close()
+    await turns()
+    assert open_descriptors() == before
+    made.close()  # a second time does no harm
+
+
+async def test_a_connection_that_fails_leaks_nothing() -> None:
+    made = Pool()
+    try:
+        made.pool._endpoint = parse_upstream("udp://255.255.255.255:9").endpoint  # connect: EACCES
+        before = open_descriptors()
+        for _ in range(10):
+            with pytest.raises(OSError, match=r"."):
+                made.pool.take("exchange")
+        assert open_descriptors() == before
+    finally:
+        made.close()
+
+
+def test_the_pool_is_as_large_as_its_theory_says() -> None:
+    assert Path(ports.__file__).read_text("utf-8").count("49 000 ports") == 1
+    assert ports._HIGHEST - ports._LOWEST + 1 == 49_152
