@@ -91,7 +91,7 @@ def serve(options: Options) -> None:
         # A worker refuses to guess: without a generation it would serve nothing, so one is made first.
         if not options.commands.has_generation(data):
             _make_first_generation(options.commands.first, environment, lock, signals)
-        children, lifeline = _children(settings, sockets, options, environment)
+        children, lifeline = _children(settings, sockets, options, environment, lock)
         try:
             _watch(children, sockets, settings, options, signals)
         finally:
@@ -131,7 +131,7 @@ def _make_first_generation(
 
 
 def _children(
-    settings: Settings, sockets: Sockets, options: Options, environment: dict[str, str]
+    settings: Settings, sockets: Sockets, options: Options, environment: dict[str, str], lock: int
 ) -> tuple[list[Child], int]:
     """Every child, not started yet, and our end of the lifeline, which nobody else may hold.
 
@@ -158,13 +158,17 @@ def _children(
         children.append(_child(f"worker-{number}", options.commands.worker(number), inherited, environment))
     http = [one.fileno() for one in sockets.http]
     inherited = Inherited(config=config, lifeline=reading, control=ours, http=http)
-    children.append(_child("admin", options.commands.admin, inherited, environment))
+    # The one writer holds the folder's lock with us: while it lives, no other run may begin.
+    children.append(_child("admin", options.commands.admin, inherited, environment, lock))
     return children, writing
 
 
-def _child(name: str, command: list[str], inherited: Inherited, environment: dict[str, str]) -> Child:
-    """A child with exactly the descriptors that its `Inherited` names."""
-    return Child(name, command, environment_for(inherited, os.environ, environment), inherited.descriptors())
+def _child(
+    name: str, command: list[str], inherited: Inherited, environment: dict[str, str], *held: int
+) -> Child:
+    """A child with exactly the descriptors that its `Inherited` names, and those it only holds."""
+    variables = environment_for(inherited, os.environ, environment)
+    return Child(name, command, variables, [*inherited.descriptors(), *held])
 
 
 def _watch(

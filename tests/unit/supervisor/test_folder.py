@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,12 +43,52 @@ def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
         make_data_folder(tmp_path)
 
 
+HOLD = """
+import sys, pathlib
+from resolver.supervisor.folder import lock
+lock(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_one_supervisor_at_a_time(tmp_path: Path) -> None:
-    first = lock(tmp_path)
-    with pytest.raises(SettingsError, match="another `belisha serve` uses"):
-        lock(tmp_path)
-    os.close(first)
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"held\n"
+        message = rf"another `belisha serve` uses .* \(process {other.pid}\); stop it"
+        with pytest.raises(SettingsError, match=message):
+            lock(tmp_path, patience=1000)  # told at once, or this test runs out of time
+        other.kill()
+    os.close(lock(tmp_path, patience=0))
+
+
+def test_what_is_left_of_a_dead_run_is_waited_for(tmp_path: Path) -> None:
+    """The supervisor was killed, and its admin process still holds the lock for a moment."""
+    held = lock(tmp_path)
+    (tmp_path / "supervisor.lock").write_text(str(dead_process()))
+    with pytest.raises(SettingsError, match="is still in use; stop it"):
+        lock(tmp_path, patience=0.1)
+    threading.Timer(0.2, os.close, [held]).start()
     os.close(lock(tmp_path))
+    assert (tmp_path / "supervisor.lock").read_text() == f"{os.getpid()}\n"
+
+
+def dead_process() -> int:
+    with subprocess.Popen(["/bin/true"]) as process:
+        return process.pid
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "-1", "9" * 30])
+def test_a_lock_file_that_says_nothing_useful(tmp_path: Path, text: str) -> None:
+    held = lock(tmp_path)
+    (tmp_path / "supervisor.lock").write_text(text)
+    with pytest.raises(SettingsError, match="is still in use"):
+        lock(tmp_path, patience=0)
+    os.close(held)
+    os.close(lock(tmp_path, patience=0))
 
 
 def test_the_lock_does_not_pass_to_children(tmp_path: Path) -> None:
