@@ -2,7 +2,8 @@
 
     Prepare  load the generation in a thread, checksums and all, while the old one goes on answering
     Commit   swap to what was prepared (or load it now), then confirm: from then on nothing of an
-             older generation leaves this worker
+             older generation leaves this worker. One that the pointer has left behind is stale: it
+             waited in the channel while this worker was dead
     Ping     say who we are and what we serve
 
 The channel may be full while the admin process is stopped or dead. A message that does not go out is
@@ -53,6 +54,9 @@ class Served(Protocol):
     @property
     def trouble(self) -> str:
         """Why it is not the one that should be; "" if it is."""
+
+    def in_force(self) -> int | None:
+        """The generation that the pointer names; None when nobody can tell. Runs in a thread."""
 
     def load(self, number: int) -> Loaded:
         """Load a generation, whole. Runs in a thread; raises BelishaError."""
@@ -135,6 +139,10 @@ class Control:
     async def _commit(self, generation: int) -> None:
         trouble = ""
         if generation != self._served.number:
+            in_force = await asyncio.to_thread(self._served.in_force)
+            if in_force not in (generation, None):
+                self._say(Committed(generation, f"generation {in_force} is in force by now"))
+                return
             if self._prepared is None or self._prepared.number != generation:
                 trouble = await self._load(generation)
             if self._prepared is not None and self._prepared.number == generation:

@@ -79,6 +79,19 @@ class Worker:
         """The counters now."""
         return self.pipeline.counters.snapshot()
 
+    def in_force(self) -> int | None:
+        """The generation that the pointer names; None when the store cannot say. Runs in a thread."""
+        try:
+            store = Store(self._data / FILE_NAME, read_only=True)
+        except StoreError:
+            return None
+        try:
+            return store.current()
+        except StoreError:
+            return None
+        finally:
+            store.close()
+
     def load(self, number: int) -> Loaded:
         """Load and verify a generation, taking over what is mapped already. Runs in a thread."""
         store = Store(self._data / FILE_NAME, read_only=True)
