@@ -137,6 +137,9 @@ BAD: dict[str, tuple[bytes, int]] = {
     "an owner of 256 octets": (WITH_ONE + record(1, b"", b"\x01a" * 128 + b"\0"), FORMERR),
     "RDATA that runs out": (WITH_ONE + record(1, b"1234")[:-1], FORMERR),
     "too many records": (header(RD, more=17) + QUESTION + record(1, b"") * 17, FORMERR),
+    "too many in answer": (header(RD, answer=17) + QUESTION + record(1, b"") * 17, FORMERR),
+    "too many in authority": (header(RD, authority=17) + QUESTION + record(1, b"") * 17, FORMERR),
+    "too many in all": (header(RD, 1, 6, 6, 5) + QUESTION + record(1, b"") * 17, FORMERR),
     # RFC 6891 6.1.1 and 6.1.2: the OPT.
     "two OPT": (header(RD, more=2) + QUESTION + OPT * 2, FORMERR),
     "OPT in answer": (header(RD, answer=1) + QUESTION + OPT, FORMERR),

@@ -152,6 +152,7 @@ LIVES: dict[str, tuple[bytes, int]] = {
     # What was asked decides what is an answer (RFC 2308 2.2).
     "CNAME, asked for": (response(cname(b"\x01b\0", 30), question=TYPE_CNAME), 30),
     "anything, asked for ANY": (response(cname(b"\x01b\0", 30), question=TYPE_ANY), 30),
+    "an answer to nothing": (header(questions=0, answer=1) + record(1, b"1234", b"\x01a\0"), 0),
     # Failures are not kept here.
     "SERVFAIL": (response(A, rcode=2), 0),
     "REFUSED": (response(A, authority=(soa(300, 60),), rcode=5), 0),
@@ -220,6 +221,7 @@ def test_what_cannot_be_relayed(data: bytes) -> None:
 
 def test_as_many_records_as_are_read() -> None:
     count = MAX_STEPS // RECORD_STEPS
+    assert count == 1200
     assert len(walk(header(answer=count) + QUESTION + A * count).ttls) == count
     with pytest.raises(WireError, match="more records"):
         walk(header(answer=count + 1) + QUESTION + A * (count + 1))
@@ -227,7 +229,7 @@ def test_as_many_records_as_are_read() -> None:
 
 def test_as_long_a_chain_as_is_followed() -> None:
     chain = [cname(b"\x01" + bytes([65 + number]) + TO_QNAME) for number in range(MAX_CHAIN + 1)]
-    assert len(walk(response(*chain[:-1])).targets) == MAX_CHAIN
+    assert len(walk(response(*chain[:-1])).targets) == MAX_CHAIN == 16
     with pytest.raises(WireError, match="longer chain"):
         walk(response(*chain))
 
