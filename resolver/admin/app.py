@@ -31,7 +31,7 @@ from resolver.admin import explain, generations, health, lists, openapi, policy,
 from resolver.admin.auth import Failures, authenticate
 from resolver.admin.changes import Changes
 from resolver.admin.compilers import Compilers
-from resolver.admin.connections import Door
+from resolver.admin.connections import HEADERS, Door
 from resolver.admin.events import observe
 from resolver.admin.frame import bind
 from resolver.admin.http import Route, Services
@@ -96,18 +96,8 @@ async def _expect(request: web.Request) -> web.StreamResponse | None:
     return None
 
 
-_HEADERS: Final = {
-    hdrs.SERVER: "Belisha",  # without versions
-    "X-Content-Type-Options": "nosniff",
-    hdrs.CACHE_CONTROL: "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
-"""On every answer: it is for the one who asked, and never a page."""
-
-
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
+    response.headers.update(HEADERS)
 
 
 @contextlib.asynccontextmanager

@@ -18,7 +18,7 @@ from collections import Counter
 from typing import Any, Final
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from resolver.admin.problems import document, problem
 
@@ -38,6 +38,15 @@ OPTIONS: Final[dict[str, Any]] = {
     "tcp_keepalive": True,
 }
 """What aiohttp's protocol is told. Octets, seconds."""
+
+HEADERS: Final = {
+    hdrs.SERVER: "Belisha",  # without versions
+    "X-Content-Type-Options": "nosniff",
+    hdrs.CACHE_CONTROL: "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+"""On every answer: it is for the one who asked, and never a page."""
 
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n"
@@ -147,6 +156,8 @@ class Guest(web.RequestHandler):
 
         aiohttp's text is left out: it repeats the octets that came.
         """
+        if isinstance(exc, ConnectionError):
+            raise exc  # the caller hung up: no fault of ours, and nobody to tell; aiohttp cleans up
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is under way, no other can be sent")
         if status < 500:
@@ -156,5 +167,6 @@ class Guest(web.RequestHandler):
             _log.error("request.crashed", exc_info=exc)
             found = problem("internal-error", "This is a fault of Belisha; its log holds the details.")
         response = document(found)
+        response.headers.update(HEADERS)
         response.force_close()
         return response

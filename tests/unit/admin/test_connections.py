@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from unittest.mock import patch
 
 import pytest
+import structlog
 
 from resolver.admin.connections import OPTIONS, Door
 from resolver.admin.http import Route
-from tests.unit.admin.plane import Plane, echo, parse_reply, running
+from tests.unit.admin.plane import TAKE, Plane, echo, parse_reply, running
 
 OPEN = [Route("GET", "/open", "public", echo, "open")]
 GET = b"GET /open HTTP/1.1\r\nHost: x\r\n"
@@ -97,6 +100,7 @@ async def test_what_is_no_http_is_told_in_json(tmp_path: Path, octets: bytes) ->
     async with running(tmp_path, OPEN) as plane:
         reply = parse_reply(await plane.send(octets))
         assert (reply.status, reply.code) == (400, "request-invalid")
+        assert reply.headers["server"] == "Belisha"
         assert b"script" not in reply.body and b"aaaa" not in reply.body
         assert (await plane.ask("GET", "/open", scopes=None)).status == 200
 
@@ -120,3 +124,45 @@ async def test_a_connection_serves_many_requests_and_ends_when_idle(tmp_path: Pa
         async with running(tmp_path, OPEN) as plane:
             octets = await plane.send((GET + b"\r\n") * 5)
             assert octets.count(b"HTTP/1.1 200 OK") == 5
+
+
+_INSERTS = (b"\r\n", b"\0", b": ", b"\xff" * 9, b"%00", b"0\r\n\r\n")
+
+
+def _damaged(random: Random, request: bytes) -> bytes:
+    """A request with some octets changed, doubled, cut or put in."""
+    octets = bytearray(request)
+    for _ in range(random.randint(1, 6)):
+        place = random.randrange(len(octets) + 1)
+        match random.randrange(4):
+            case 0:
+                octets[place : place + 1] = random.randbytes(1)
+            case 1:
+                del octets[place : place + random.randint(1, 8)]
+            case 2:
+                octets[place:place] = random.choice(_INSERTS)
+            case _:
+                octets[place:place] = octets[place : place + random.randint(1, 40)]
+    return bytes(octets)
+
+
+async def test_damaged_requests_hurt_nobody(tmp_path: Path) -> None:
+    """Seeded mutations of a good push: each gets an answer we made, or silence, and no crash."""
+    random = Random(20260101)
+    with patch.dict(OPTIONS, keepalive_timeout=0.2), structlog.testing.capture_logs() as events:
+        async with running(tmp_path, [*OPEN, TAKE], body_seconds=1) as plane:
+            head = f"PUT /v1/lists/x/content HTTP/1.1\r\nAuthorization: Bearer {plane.token('admin')}\r\n"
+            good = head.encode() + b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
+            body = gzip.compress(b"bad.example\n")
+            good += b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+            assert parse_reply(await plane.send(good)).status == 200
+            for _ in range(10):
+                sent = [_damaged(random, good) for _ in range(20)]
+                for octets in await asyncio.gather(*(plane.send(one, end=True) for one in sent)):
+                    if octets:
+                        reply = parse_reply(octets)
+                        assert reply.status < 500
+                        assert reply.status == 200 or b"urn:belisha:problem:" in reply.body
+            await _until(lambda: plane.door.inside == 0 and plane.spooled() == [])
+            assert (await plane.ask("GET", "/open", scopes=None)).status == 200
+    assert not [event for event in events if event["log_level"] in ("error", "critical")]
