@@ -175,7 +175,7 @@ def _store(blobs: Blobs, digest: str, rules: Rules, keys: list[bytes], *, dry_ru
     if size or dry_run:
         return size
     limits.need(_BUILD_PER_RULE * len(keys) + _BUILD_PER_OCTET * sum(map(len, keys)))
-    data = compile_rules(rules, keys)
+    data = compile_rules(rules, keys, digest)
     blobs.write(digest, data)
     return len(data)
 
