@@ -94,8 +94,8 @@ class Explained(msgspec.Struct, frozen=True):
 
     `name` is the name as it is asked on the wire (`xn--` where it was written otherwise). `list`, `rule`
     and `line` are those of the rule that decided (null: none did); `matches` is every
-    rule that speaks of the name. Allow beats block. A special-use name is answered by Belisha
-    whatever the lists say: look at `answer`.
+    rule that speaks of the name. Allow beats block. A special-use name (RFC 6761) is
+    answered by Belisha, and no list blocks localhost: look at `answer`.
     """
 
     name: str
@@ -155,7 +155,7 @@ def _in_force(ctx: Context) -> tuple[int, Ruleset, Policy]:
     held = _loaded.get(ctx.store)
     if held is None or held.number != number:
         try:
-            held = load(ctx.store, ctx.blobs, number, verify=False, previous=held)
+            held = load(ctx.store, ctx.blobs, number, verify=True, previous=held)
         except UnknownGeneration:  # pruned in between: another one is in force by now
             return _in_force(ctx)
         _loaded[ctx.store] = held
@@ -163,17 +163,15 @@ def _in_force(ctx: Context) -> tuple[int, Ruleset, Policy]:
 
 
 def _answer(folded: bytes, qtype: int, found: Explanation, policy: AnswerPolicy) -> AnswerView:
-    """The reply, made as the pipeline makes it and in its order: special names stand before policy."""
+    """The reply, made as the pipeline makes it and in its order: policy stands before special names."""
     question = folded + qtype.to_bytes(2, "big") + registry.CLASS_IN.to_bytes(2, "big")
     query = Query(0, registry.RD, question, folded, qtype, registry.CLASS_IN)
     query.size = registry.UDP_LIMIT  # a client with EDNS, so that extended errors are shown
+    if found.verdict == "block" and not special.unblockable(folded):
+        answers = BlockAnswers(policy.mode, policy.ttl, policy.ipv4, policy.ipv6)
+        return _in_words("policy", answers.build(query))
     made = special.answer(query)
-    if made is not None:
-        return _in_words("special", made)
-    if found.verdict != "block":
-        return AnswerView("upstream")
-    answers = BlockAnswers(policy.mode, policy.ttl, policy.ipv4, policy.ipv6)
-    return _in_words("policy", answers.build(query))
+    return AnswerView("upstream") if made is None else _in_words("special", made)
 
 
 def _in_words(by: Literal["policy", "special"], data: bytes) -> AnswerView:

@@ -157,7 +157,7 @@ async def receive(request: web.Request, limits: Limits, sink: Callable[[bytes], 
     if (request.content_length or 0) > limits.received:
         raise _too_large(limits.received)
     if not request.body_exists or request.content_length == 0:
-        raise problem("body-empty", "The body has no octets; to empty a list, send a comment line.")
+        raise problem("body-empty", "The body has no octets. To do without a list, disable or delete it.")
     await _invite(request)
     received = 0
     async for piece in _pieces(request, limits):
@@ -166,7 +166,7 @@ async def receive(request: web.Request, limits: Limits, sink: Callable[[bytes], 
             raise _too_large(limits.received)
         await asyncio.to_thread(unpack.feed, piece, sink)
     if received == 0:
-        raise problem("body-empty", "The body has no octets; to empty a list, send a comment line.")
+        raise problem("body-empty", "The body has no octets. To do without a list, disable or delete it.")
     unpack.finish()
 
 

@@ -56,6 +56,8 @@ _BY_NAME: Final[dict[bytes, Action]] = {from_text(name): action for name, action
 
 _LAST_LABELS: Final = tuple({b"\x04arpa\0", *(from_text(name) for name, _ in _ZONES if "." not in name)})
 
+_LOCALHOST: Final = from_text("localhost")
+
 _HOME: Final = from_text("home.arpa")
 
 
@@ -68,6 +70,17 @@ def _zone_of(folded: bytes) -> tuple[int, Action] | None:
             return position, action
         position += folded[position] + 1
     return None
+
+
+def unblockable(folded: bytes) -> bool:
+    """Whether no list may block a name: localhost and what is below it (RFC 6761 6.3).
+
+    Every other special-use name may be blocked: a block keeps it from leaving as well.
+    """
+    if not folded.endswith(_LOCALHOST):
+        return False
+    found = _zone_of(folded)
+    return found is not None and found[1] == "localhost"
 
 
 def answer(query: Query) -> bytes | None:

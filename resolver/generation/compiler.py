@@ -56,7 +56,7 @@ _BUILD_PER_OCTET: Final = 4
 """Octets that the build takes at its peak, for each rule and for each octet of the keys. Measured
 were 52 and 2.9; marisa-trie calls terminate() when it gets no memory, so we ask before."""
 
-_TOO_LARGE: Final = "list-too-large"
+_TOO_LARGE: Final = "list-too-costly"
 
 
 def main() -> int:

@@ -37,8 +37,6 @@ from resolver.settings import UpstreamAddress
 MAX_EXCHANGES: Final = 4_096
 """Questions in flight at once; a further first-seen name is dropped, known ones are not."""
 
-_LOCALHOST: Final = b"\x09localhost\0"
-
 _REFUSED_TYPES: Final = {
     registry.AXFR: "zone transfers are not served here",
     registry.IXFR: "zone transfers are not served here",
@@ -105,7 +103,7 @@ class Pipeline:
             )
         snapshot = self.snapshot
         verdict = snapshot.verdict(query.folded)
-        if verdict == BLOCKED and not query.folded.endswith(_LOCALHOST):
+        if verdict == BLOCKED and not special.unblockable(query.folded):
             reply = self._block(query, udp)
             if udp:
                 self.flows.put(data[2:], reply[2:])

@@ -80,6 +80,15 @@ async def test_special_names_are_answered_here(api: Api) -> None:
     assert "127.0.0.1" in found["answer"]["records"][0]
 
 
+async def test_a_special_name_can_be_blocked_but_localhost_cannot(api: Api) -> None:
+    """As the pipeline has it: a list may block `ads.test`, which would get NXDOMAIN without it."""
+    await api.push("ads", "||ads.test^\n||x.localhost^\n")
+    blocked = (await explain(api, "ads.test"))["answer"]
+    assert blocked["by"] == "policy"
+    local = await explain(api, "www.x.localhost")
+    assert (local["verdict"], local["answer"]["by"]) == ("block", "special")
+
+
 async def test_it_follows_every_swap(api: Api) -> None:
     await api.push("ads", "one.example\n")
     assert (await explain(api, "one.example"))["verdict"] == "block"

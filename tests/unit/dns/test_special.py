@@ -202,3 +202,19 @@ def test_the_case_of_the_client() -> None:
     assert isinstance(query, Query) and query.qtype == registry.A
     octets = special.answer(query)
     assert octets is not None and octets[12:].startswith(data[12:]) and QUESTION not in octets
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"\x09localhost\0", True),
+        (b"\x03www\x09localhost\0", True),
+        (b"\x0bx\x09localhost\0", False),
+        (b"\x09localhost\x07example\0", False),
+        (b"\x03ads\x04test\0", False),
+        (b"\x07example\0", False),
+        (b"\0", False),
+    ],
+)
+def test_only_localhost_cannot_be_blocked(name: bytes, expected: bool) -> None:
+    assert special.unblockable(name) is expected

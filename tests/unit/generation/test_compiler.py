@@ -221,7 +221,7 @@ def test_a_list_that_needs_too_much_memory_is_refused_and_the_child_goes(
     text = b"".join(b"name%d.example\n" % n for n in range(300_000))
     outcome = ask(Job(str(blobs.folder), spool(text), memory_mb=70))
     assert outcome.refused is not None
-    assert outcome.refused.code == "list-too-large"
+    assert outcome.refused.code == "list-too-costly"
     assert "memory" in outcome.refused.detail
     assert files(blobs) == []
     assert not outcome.again
@@ -240,7 +240,7 @@ def test_whatever_memory_there_is_the_child_says_how_it_went(
         outcome = decode_outcome(done.stdout)
         assert outcome.failure == ""
         said.add(outcome.refused.code if outcome.refused else "fits")
-    assert said == {"list-too-large", "fits"}
+    assert said == {"list-too-costly", "fits"}
 
 
 def test_a_list_that_needs_too_much_time_is_refused_and_the_child_goes(
@@ -249,7 +249,7 @@ def test_a_list_that_needs_too_much_time_is_refused_and_the_child_goes(
     text = b"".join(b"name%d.x%d.example\n" % (n, n) for n in range(2_000_000))
     outcome = ask(Job(str(blobs.folder), spool(text), cpu_seconds=1))
     assert outcome.refused is not None
-    assert outcome.refused.code == "list-too-large"
+    assert outcome.refused.code == "list-too-costly"
     assert "processor time" in outcome.refused.detail
     assert not outcome.again
     assert child.wait(20) == 0
