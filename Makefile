@@ -45,10 +45,12 @@ format: setup-check ## Rewrite the code as the checks want it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-fuzz: setup-test ## The property tests with a hundred times the examples (ARGS as for test)
+fuzz: setup-test ## Hostile input for an hour or so: twenty times the examples, a million damaged packets
 	@$(BIN)/python -m pytest -m hypothesis --hypothesis-profile=fuzz --timeout=3600 $(ARGS)
+	@BELISHA_FUZZ_ROUNDS=$${BELISHA_FUZZ_ROUNDS:-1000000} BELISHA_FUZZ_SEED=$${BELISHA_FUZZ_SEED:-$$(date +%s)} \
+		$(BIN)/python -m pytest tests/fuzz -m 'not hypothesis' --timeout=7200 $(ARGS)
 
-bench: setup-test ## Measure on this machine: queries a second, memory, push and swap times
+bench: setup-test ## Measure on this machine (ARGS="rates swaps lists" for some of it)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 docs: setup-run ## Write the generated pages of docs/ again

@@ -106,10 +106,10 @@ def test_make_targets_exist(path: Path) -> None:
 
 
 def _variables_read() -> set[str]:
-    """Every variable that some file of resolver/ spells out, and those of the settings."""
+    """Every variable that some file spells out, and those of the settings."""
     literals = {
         node.value
-        for module in modules()
+        for module in modules() + modules("tests")
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and VARIABLE.fullmatch(node.value)
     }
