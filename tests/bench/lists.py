@@ -48,7 +48,8 @@ def _push_all(server: Belisha, folder: Path) -> None:
         list_id = name.split("/")[-1].replace("__", "-").lower()
         list_id = f"{name.split('/')[0][:12]}-{list_id}"[:60]
         if any(part in name for part in ALLOW):
-            server.call("PUT", f"/v1/lists/{list_id}", json.dumps({"kind": "allow"}).encode())
+            description = json.dumps({"kind": "allow"}).encode()
+            server.call("PUT", f"/v1/lists/{list_id}", description, content_type="application/json")
         began = time.monotonic()
         status, answer = server.call("PUT", f"/v1/lists/{list_id}/content", read_list(path))
         took = time.monotonic() - began
@@ -71,7 +72,7 @@ def _resolve(server: Belisha, names: list[str]) -> Counter[str]:
     for name in names:
         if server.blocked(name):
             status, answer = server.call("GET", f"/v1/explain?name={name}")
-            by_list[answer["deciding"]["list"] if status == 200 and answer["deciding"] else "?"] += 1
+            by_list[answer["list"] if status == 200 and answer["list"] else "?"] += 1
     return by_list
 
 

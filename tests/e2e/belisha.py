@@ -215,12 +215,17 @@ class Belisha:
         )
 
     def call(
-        self, method: str, path: str, body: bytes | None = None, timeout: float = SECONDS
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        timeout: float = SECONDS,
+        content_type: str = "text/plain",
     ) -> tuple[int, Any]:
         """One request to the admin API: status and JSON. Raises OSError when there is no answer."""
         request = urllib.request.Request(self.url + path, data=body, method=method)
         request.add_header("Authorization", f"Bearer {self.token}")
-        request.add_header("Content-Type", "text/plain")
+        request.add_header("Content-Type", content_type)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
