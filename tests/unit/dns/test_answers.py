@@ -182,7 +182,7 @@ def test_the_opt_is_ours_and_not_the_upstreams(edns: bool, dnssec: bool) -> None
     assert [rrset.to_text() for rrset in read.additional] == [f"ns.{NAME}. 300 IN A 53.54.55.56"]
 
 
-EXTENDED = [(0, 0, 0), (3, 0, 3), (5, 0, 5), (0, 1, 2), (7, 1, 2)]
+EXTENDED = [(0, 0, 0), (3, 0, 3), (15, 0, 15), (0, 1, 2), (7, 1, 2)]
 
 
 @pytest.mark.parametrize(("lower", "upper", "shown"), EXTENDED)

@@ -23,6 +23,13 @@ FLAGS = {
     "DO": dns.flags.DO,
 }
 
+TYPES = (
+    "A", "NS", "CNAME", "SOA", "PTR", "HINFO", "MX", "TXT", "AAAA", "SRV", "OPT", "DS", "SVCB", "HTTPS",
+    "TKEY", "TSIG", "IXFR", "AXFR", "ANY",
+)  # fmt: skip
+
+RCODES = ("NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "BADVERS")
+
 NO_TYPES = ["", "TYPE", "TYPE-1", "TYPE 1", "TYPE65536", "TYPE000001", "TYPE٣", "TYPE1x", "AA", "1", "A "]
 
 EXTENDED_ERRORS = {
@@ -50,10 +57,11 @@ def test_header_masks_cover_what_the_flags_leave() -> None:
     assert sum(flags) + registry.OPCODE_MASK + registry.RCODE_MASK == 0xFFFF - 0x40  # the Z bit
 
 
-@pytest.mark.parametrize(("number", "name"), registry.TYPE_NAMES.items())
-def test_types(number: int, name: str) -> None:
-    assert dns.rdatatype.from_text(name) == number
-    assert getattr(registry, name) == number
+@pytest.mark.parametrize("name", TYPES)
+def test_types(name: str) -> None:
+    number = dns.rdatatype.from_text(name)
+    assert getattr(registry, name) == number and registry.TYPE_NAMES[number] == name
+    assert len(registry.TYPE_NAMES) == len(TYPES)
 
 
 def test_every_type_has_a_name_that_leads_back() -> None:
@@ -68,11 +76,11 @@ def test_what_is_no_type(text: str) -> None:
     assert registry.type_number(text) is None
 
 
-@pytest.mark.parametrize(("number", "name"), registry.RCODE_NAMES.items())
-def test_rcodes(number: int, name: str) -> None:
-    known = dns.rcode.to_text(dns.rcode.Rcode.make(number))
-    assert {known, name} <= {name, "BADVERS", "BADSIG"} and registry.rcode_name(number) == name
-    assert getattr(registry, name) == number
+@pytest.mark.parametrize("name", RCODES)
+def test_rcodes(name: str) -> None:
+    number = dns.rcode.from_text(name)
+    assert getattr(registry, name) == number and registry.rcode_name(number) == name
+    assert len(registry.RCODE_NAMES) == len(RCODES)
 
 
 def test_an_rcode_without_a_name() -> None:
@@ -99,4 +107,4 @@ def test_no_number_has_two_names() -> None:
 
 
 def test_sizes() -> None:
-    assert registry.UDP_MINIMUM < registry.UDP_LIMIT <= 1400 < registry.MAX_MESSAGE == 2**16 - 1
+    assert (registry.UDP_MINIMUM, registry.UDP_LIMIT, registry.MAX_MESSAGE) == (512, 1232, 65_535)

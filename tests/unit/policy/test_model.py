@@ -21,6 +21,8 @@ GOOD: dict[str, AnswerPolicy] = {
     '{"mode": "address", "ipv4": ["192.0.2.1"]}': AnswerPolicy("address", ipv4=("192.0.2.1",)),
     '{"mode": "address", "ipv6": ["2001:db8::1"]}': AnswerPolicy("address", ipv6=("2001:db8::1",)),
     '{"mode": "null", "ipv4": ["192.0.2.1"]}': AnswerPolicy(ipv4=("192.0.2.1",)),
+    '{"ipv4": [' + ", ".join(['"192.0.2.1"'] * 8) + "]}": AnswerPolicy(ipv4=("192.0.2.1",) * 8),
+    '{"ipv6": [' + ", ".join(['"::1"'] * 8) + "]}": AnswerPolicy(ipv6=("::1",) * 8),
 }
 
 BAD: dict[str, tuple[str, str]] = {
@@ -50,6 +52,11 @@ def test_what_cannot_is_refused_and_says_where(text: str, says: str) -> None:
         msgspec.json.decode(text, type=AnswerPolicy)
     with pytest.raises(msgspec.ValidationError, match=r"\$\.answer"):
         msgspec.json.decode(f'{{"answer": {text}}}', type=Policy)
+
+
+def test_a_key_there_is_not_is_refused_at_the_top_too() -> None:
+    with pytest.raises(msgspec.ValidationError, match="unknown field `answers`"):
+        msgspec.json.decode('{"answers": {}}', type=Policy)
 
 
 def test_nothing_is_a_whole_policy() -> None:
@@ -84,3 +91,5 @@ def test_every_mode_can_be_built() -> None:
 def test_a_policy_does_not_change() -> None:
     with pytest.raises(AttributeError):
         Policy().answer = AnswerPolicy("refused")  # type: ignore[misc] # that is what is tried
+    with pytest.raises(AttributeError):
+        AnswerPolicy().ttl = 0  # type: ignore[misc] # that is what is tried
