@@ -29,7 +29,7 @@ from resolver.rules.model import ALLOWED, BLOCKED
 from resolver.serving.admission import Admission
 from resolver.serving.cache import AnswerCache
 from resolver.serving.exchange import MAX_WAITERS, Exchange, Sink, Waiter
-from resolver.serving.flows import Entry, Flow, FlowTable
+from resolver.serving.flows import Flow, FlowTable
 from resolver.serving.forwarder import Forwarder
 from resolver.serving.snapshot import Snapshot
 from resolver.settings import UpstreamAddress
@@ -149,9 +149,9 @@ class Pipeline:
         relay = self.cache.get(key, now)
         if relay is not None:
             self.counters.cache_hits += 1
-            reply, entry = self._relayed(query, relay, verdict, udp, now)
-            if udp and entry is not None:
-                self.flows.put(data[2:], entry)
+            reply, whole = self._relayed(query, relay, verdict, udp, now)
+            if udp and whole:
+                self.flows.put(data[2:], Flow(query, relay, now))
             return reply
         if self._ask(key, Waiter(query, sink, peer, udp)):
             return None
@@ -179,13 +179,12 @@ class Pipeline:
         self.forwarder.start(exchange)
         return True
 
-    def _relayed(
-        self, query: Query, relay: Relay, verdict: int, udp: bool, now: float
-    ) -> tuple[bytes, Entry | None]:
-        """A relayed answer for one client, judged; and what the flow table may remember of it.
+    def _relayed(self, query: Query, relay: Relay, verdict: int, udp: bool, now: float) -> tuple[bytes, bool]:
+        """A relayed answer for one client, judged; and whether it is the relay itself, unabridged.
 
-        A block for where a CNAME leads is not remembered as a flow: it lives as long as the answer,
-        not as long as the view.
+        Only then may it be remembered as a flow: a block for where a CNAME leads lives as long as the
+        answer, not as long as the view. A first-seen name is not remembered at all, so that a flood
+        of names asked once costs no flows.
         """
         snapshot = self.snapshot
         if relay.targets and verdict != ALLOWED:
@@ -193,13 +192,13 @@ class Pipeline:
                 judged = snapshot.verdict(target)
                 if judged == BLOCKED:
                     self.counters.blocked_targets += 1
-                    return self._block(query, udp), None
+                    return self._block(query, udp), False
                 if judged == ALLOWED:
                     break
         reply = relay.render(query, int(now - relay.stored))
         if udp and len(reply) > query.udp_limit:
-            return truncated(query), None
-        return reply, Flow(query, relay, now)
+            return truncated(query), False
+        return reply, True
 
     def _answered(self, exchange: Exchange, walked: Walk | None) -> None:
         """An exchange has ended: keep the answer, and serve everyone who waits for it."""
