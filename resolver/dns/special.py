@@ -35,6 +35,7 @@ _ZONES: Final[tuple[tuple[str, Action], ...]] = (
     ("10.in-addr.arpa", "zone"),  # RFC 6761 6.1, RFC 6303 4
     *((f"{number}.172.in-addr.arpa", "zone") for number in range(16, 32)),
     ("168.192.in-addr.arpa", "zone"),
+    *((f"{number}.100.in-addr.arpa", "zone") for number in range(64, 128)),  # RFC 7793 3
     ("0.in-addr.arpa", "zone"),
     ("127.in-addr.arpa", "zone"),
     ("254.169.in-addr.arpa", "zone"),

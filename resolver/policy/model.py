@@ -41,6 +41,8 @@ class AnswerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
         for text in self.ipv4:
             ipaddress.IPv4Address(text)
         for text in self.ipv6:
+            if "%" in text:
+                raise ValueError(f"`{text}`: a scope means nothing to a client")
             ipaddress.IPv6Address(text)
 
 

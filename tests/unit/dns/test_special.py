@@ -149,6 +149,12 @@ def test_all_sixteen_of_172() -> None:
     assert local == list(range(16, 32))
 
 
+def test_shared_address_space_of_100() -> None:
+    """RFC 7793 3: 64.100.in-addr.arpa to 127.100.in-addr.arpa, for 100.64.0.0/10."""
+    local = [n for n in range(256) if ask(f"1.2.{n}.100.in-addr.arpa", "PTR") is not None]
+    assert local == list(range(64, 128))
+
+
 def test_the_proof_about_home_arpa_is_asked_of_the_world() -> None:
     """RFC 8375 4: DS of home.arpa itself passes; below it and for the other zones nothing does."""
     assert ask("home.arpa", "DS") is None and ask("HOME.arpa", "DS") is None

@@ -37,6 +37,7 @@ BAD: dict[str, tuple[str, str]] = {
     "an IPv4 address among IPv6": ('{"ipv6": ["192.0.2.1"]}', "192.0.2.1"),
     "an address with a length": ('{"ipv4": ["192.0.2.0/24"]}', "192.0.2.0/24"),
     "too many addresses": ('{"ipv4": [' + ", ".join(['"192.0.2.1"'] * 9) + "]}", "at most 8"),
+    "a scoped IPv6 address": ('{"ipv6": ["fe80::1%eth0"]}', "scope means nothing"),
     "too many IPv6 addresses": ('{"ipv6": [' + ", ".join(['"::1"'] * 9) + "]}", "at most 8"),
 }
 
