@@ -31,7 +31,8 @@ class Waiter(NamedTuple):
 
 
 class Try(NamedTuple):
-    """One query sent for an exchange, from socket `where` (None: over TCP) with ID `number`.
+    """One query sent for an exchange, from socket `where` (None: over TCP) with ID `number`
+    (over TCP: how many tries were before it).
 
     `edns`: whether it carried an OPT; `sent` in seconds.
     """
@@ -46,22 +47,35 @@ class Try(NamedTuple):
 class Exchange:
     """`query` is the first client's; `fallback` the least bad reply so far, for when none is good.
 
-    `cut`: the tries that got a truncated answer and were repeated over TCP.
+    `cut`: the tries that got a truncated answer and were repeated over TCP; `settled`: those from which
+    nothing better can come any more.
     """
 
-    __slots__ = ("cut", "ended", "fallback", "query", "tries", "waiters")
+    __slots__ = ("cut", "ended", "fallback", "query", "settled", "tries", "waiters")
 
     def __init__(self, query: Query, waiter: Waiter) -> None:
         self.query: Final = query
         self.waiters = [waiter]
         self.tries: list[Try] = []
-        self.cut: list[Try] = []
+        # Tuples: most exchanges have none of either, and an empty one costs nothing.
+        self.cut: tuple[Try, ...] = ()
+        self.settled: tuple[Try, ...] = ()
         self.fallback: Walk | None = None
         self.ended = False
 
     def tried(self) -> list[int]:
         """The indices of the upstreams asked so far."""
         return [one.upstream.index for one in self.tries]
+
+    @property
+    def awaited(self) -> bool:
+        """Whether some try may still bring an answer."""
+        return len(self.settled) < len(self.tries)
+
+    def settle(self, attempt: Try) -> None:
+        """Nothing better comes from this try. May be said twice."""
+        if attempt not in self.settled:
+            self.settled += (attempt,)
 
     def release(self) -> None:
         """Give back every socket and ID; late replies then match nothing."""

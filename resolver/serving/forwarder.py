@@ -9,7 +9,7 @@ packets (RFC 9520 3.1), not counting a retry over TCP.
 What comes back is matched on everything that RFC 5452 9.1 names: the connected socket checks
 addresses and ports, this file ID, QR, opcode and question. A packet that does not match is counted
 and ignored, and the wait goes on: a forger cannot end it. A matching SERVFAIL or REFUSED makes the
-next upstream the judge; if none does better, the last such reply is relayed.
+next upstream the judge; if none does better, not even one that is slow, the last such reply is relayed.
 
 Callbacks instead of tasks: a task for each query would cost more than the query. Only TCP, which is
 rare, has tasks. This module must not know policy or caches; it is handed a function to call once.
@@ -92,15 +92,16 @@ class Forwarder:
 
     # Sending
 
-    def _try(self, exchange: Exchange, now: float, again: Upstream | None = None) -> None:
-        """Send the next try, to `again` if given; end the exchange when there have been enough."""
+    def _try(self, exchange: Exchange, now: float, plain: Upstream | None = None) -> None:
+        """Send the next try, to `plain` without OPT if given; end the exchange after enough of them."""
         if len(exchange.tries) >= MAX_TRIES:
             self._end(exchange, exchange.fallback)
             return
-        upstream = again or choose(self.upstreams, exchange.tried(), now)
+        upstream = plain or choose(self.upstreams, exchange.tried(), now)
+        edns = upstream.edns and plain is None
         self._counters.upstream_packets += 1
         if upstream.address.scheme == "tcp":
-            attempt = Try(upstream, None, 0, now, upstream.edns)
+            attempt = Try(upstream, None, len(exchange.tries), now, edns)
             self._note(exchange, attempt)
             self._ask_tcp(exchange, attempt)
             return
@@ -110,11 +111,13 @@ class Forwarder:
             # Out of descriptors or ports: our trouble, so the upstream is not blamed.
             self._end(exchange, exchange.fallback)
             return
-        self._note(exchange, Try(upstream, where, number, now, upstream.edns))
+        attempt = Try(upstream, where, number, now, edns)
+        self._note(exchange, attempt)
         try:
-            where.send(upstream_query(exchange.query, number, upstream.edns))
+            where.send(upstream_query(exchange.query, number, edns))
         except OSError:
             # No route, or an ICMP refusal of an earlier query: do not wait for the timer.
+            exchange.settle(attempt)
             upstream.failed(now)
             self._try(exchange, now)
 
@@ -133,11 +136,17 @@ class Forwarder:
             while queue and (queue[0][0] <= now or queue[0][1].ended):
                 _, exchange = queue.popleft()
                 if not exchange.ended and len(exchange.tries) == count + 1:
-                    self._counters.upstream_timeouts += 1
-                    exchange.tries[-1].upstream.failed(now)
-                    self._try(exchange, now)
+                    self._late(exchange, now)
         awaited = any(self._due)
         self._timer = self._loop.call_later(_TICK, self._look) if awaited else None
+
+    def _late(self, exchange: Exchange, now: float) -> None:
+        """The newest try has had its time. Whoever said something, though not enough, is not blamed."""
+        newest = exchange.tries[-1]
+        if newest not in exchange.settled:
+            self._counters.upstream_timeouts += 1
+            newest.upstream.failed(now)
+        self._try(exchange, now)
 
     # Receiving
 
@@ -167,7 +176,7 @@ class Forwarder:
             attempt.upstream.answered(self._clock() - attempt.sent)
             # Once for each try: the packet may come twice, and a connection costs more than it did.
             if attempt not in exchange.cut:
-                exchange.cut.append(attempt)
+                exchange.cut += (attempt,)
                 self._ask_tcp(exchange, attempt)
             return
         try:
@@ -181,25 +190,29 @@ class Forwarder:
         """An answer to what we asked: is it good enough?"""
         now = self._clock()
         attempt.upstream.answered(now - attempt.sent)
-        if walked.rcode in _SERVED:
-            self._end(exchange, walked)
-            return
         if walked.rcode in _NO_EDNS and attempt.edns:
             self._without_edns(exchange, attempt)
             return
+        if not attempt.edns and walked.rcode not in _NO_EDNS:
+            # Only now is it known that the OPT was to blame, and not the question.
+            attempt.upstream.edns = False
+        if walked.rcode in _SERVED:
+            self._end(exchange, walked)
+            return
         exchange.fallback = walked
+        exchange.settle(attempt)
         # Only the newest try moves on; an older one that fails late changes nothing.
-        if attempt is exchange.tries[-1]:
-            others = len(set(exchange.tried())) < len(self.upstreams)
-            if others:
-                self._try(exchange, now)
-            else:
-                self._end(exchange, walked)
+        others = len(set(exchange.tried())) < len(self.upstreams)
+        if others and attempt is exchange.tries[-1]:
+            self._try(exchange, now)
+        elif not exchange.awaited:
+            self._end(exchange, walked)
 
     def _without_edns(self, exchange: Exchange, attempt: Try) -> None:
-        """RFC 6891 7: ask the same server again without OPT, and remember that it needs this."""
-        attempt.upstream.edns = False
-        self._try(exchange, self._clock(), attempt.upstream)
+        """RFC 6891 7: ask the same server again without OPT; once, however often it says so."""
+        if attempt not in exchange.settled:
+            exchange.settle(attempt)
+            self._try(exchange, self._clock(), attempt.upstream)
 
     def _mismatch(self, where: PortSocket[Exchange]) -> None:
         self._counters.upstream_mismatches += 1
@@ -211,6 +224,7 @@ class Forwarder:
         for exchange in list(where.pending.values()):
             attempt = exchange.tries[-1]
             if attempt.where is where:
+                exchange.settle(attempt)
                 attempt.upstream.failed(now)
                 self._try(exchange, now)
 
@@ -235,19 +249,22 @@ class Forwarder:
         try:
             data = await ask_over_tcp(upstream.address.endpoint, query, _TCP_SECONDS)
             walked = walk(data)
+            # RFC 2181 9: what is cut is not to be used, and there is nothing longer than TCP to ask by.
+            if walked.flags & registry.TC or not _same_question(
+                data, _HEADER(data)[2], exchange.query.question
+            ):
+                raise WireError("no whole answer to what was asked")
         except (OSError, TimeoutError, EOFError, WireError):
+            exchange.settle(attempt)
             upstream.failed(self._clock())
-            if not exchange.ended and exchange.tries[-1].upstream is upstream:
+            if not exchange.ended and attempt is exchange.tries[-1]:
                 self._try(exchange, self._clock())
+            elif not exchange.awaited:
+                self._end(exchange, exchange.fallback)
             return
-        questions = _HEADER(data)[2]
-        if exchange.ended or not _same_question(data, questions, exchange.query.question):
-            return
-        # RFC 2181 9: what is cut is not to be used, and there is nothing longer than TCP to ask by.
-        if walked.flags & registry.TC:
-            return
-        self._counters.upstream_tcp += 1
-        self._judge(exchange, attempt, walked)
+        if not exchange.ended:
+            self._counters.upstream_tcp += 1
+            self._judge(exchange, attempt, walked)
 
     def _end(self, exchange: Exchange, walked: Walk | None) -> None:
         if exchange.ended:

@@ -62,3 +62,14 @@ def test_tries_are_told_apart_by_who_where_and_id() -> None:
     where = cast(Any, SimpleNamespace())
     one = attempt(0, where, 1)
     assert one != one._replace(number=2) and one in [one]
+
+
+def test_it_is_awaited_until_every_try_is_settled() -> None:
+    one = exchange()
+    first, second = attempt(0, None, 0), attempt(0, None, 1)
+    one.tries += [first, second]
+    awaited = [one.awaited]
+    for settled in (first, first, second):  # the same word twice is one word
+        one.settle(settled)
+        awaited.append(one.awaited)
+    assert awaited == [True, True, True, False] and not exchange().awaited

@@ -281,6 +281,46 @@ async def test_a_failure_is_not_forgotten_by_a_silent_second(
         assert reply.rcode() == dns.rcode.SERVFAIL and not extended_errors(reply) and seconds <= 5.0
 
 
+@pytest.mark.parametrize("vice", [do.failed(), do.refused()], ids=["fails", "refuses"])
+async def test_a_slow_upstream_is_waited_for_when_the_next_one_fails(
+    upstream: ScriptedUpstream, second: ScriptedUpstream, vice: Behaviour
+) -> None:
+    """The first is late, not wrong: a quick refusal by the second must not stand for its answer."""
+    upstream.set(NAME, do.after(0.2, GOOD))
+    second.set(NAME, vice)
+    async with ground(upstream.url, second.url) as on:
+        on.give(make_query(NAME).to_wire(), peer="client")
+        on.clock.advance(TIMEOUTS[0])
+        await asyncio.to_thread(second.wait_for, 1)
+        await until(lambda: on.later)
+        assert addresses(dns.message.from_wire(on.later[0][1])) == ["192.0.2.1"]
+
+
+async def test_when_the_slow_one_fails_too_nobody_waits_for_the_clock(
+    upstream: ScriptedUpstream, second: ScriptedUpstream
+) -> None:
+    upstream.set(NAME, do.after(0.2, do.failed()))
+    second.set(NAME, do.refused())
+    async with ground(upstream.url, second.url) as on:
+        on.give(make_query(NAME).to_wire(), peer="client")
+        on.clock.advance(TIMEOUTS[0])
+        await until(lambda: on.later)
+        assert dns.message.from_wire(on.later[0][1]).rcode() == dns.rcode.SERVFAIL
+        assert on.pipeline.counters.upstream_packets == 2
+
+
+async def test_who_answers_badly_is_not_counted_as_silent(
+    upstream: ScriptedUpstream, second: ScriptedUpstream
+) -> None:
+    upstream.set(NAME, do.silence())
+    second.set(NAME, do.failed())
+    async with ground(upstream.url, second.url) as on:
+        await ask_for(on, 5.0)
+        # Silent were the first try and the third, which went to the first upstream again.
+        assert on.pipeline.counters.upstream_timeouts == 2
+        assert (len(upstream.queries), len(second.queries)) == (2, 1)
+
+
 async def test_nxdomain_is_an_answer(upstream: ScriptedUpstream, second: ScriptedUpstream) -> None:
     upstream.set(NAME, do.nxdomain())
     async with ground(upstream.url, second.url) as on:
@@ -324,10 +364,19 @@ async def test_a_server_that_fails_without_edns_too_makes_way(
     assert len(upstream.queries) == 2 and len(second.queries) == 1
 
 
-async def test_formerr_to_everything_is_relayed(upstream: ScriptedUpstream) -> None:
+async def test_a_question_that_no_opt_is_to_blame_for(upstream: ScriptedUpstream) -> None:
+    """FORMERR with and without OPT is about the question; one client's odd one takes EDNS from nobody."""
     upstream.set(NAME, do.failed("FORMERR"))
     async with ground(upstream.url) as on:
         assert (await on.ask(NAME)).rcode() == dns.rcode.FORMERR
+        await on.ask("next.example.org")
+    assert [seen.message.edns for seen in upstream.queries] == [0, -1, 0]
+
+
+async def test_formerr_that_comes_twice_is_one_word(upstream: ScriptedUpstream) -> None:
+    upstream.set(NAME, lambda seen: do.formerr_to_edns(GOOD)(seen) * 5)
+    async with ground(upstream.url) as on:
+        assert addresses(await on.ask(NAME)) == ["192.0.2.1"]
     assert len(upstream.queries) == 2
 
 
