@@ -10,7 +10,5 @@ from hypothesis import HealthCheck, settings
 
 # The parent is hypothesis's own default, which repeats the same examples when the variable CI is set.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile(
-    "fuzz", parent=settings.get_profile("house"), max_examples=2_000, derandomize=False
-)
+settings.register_profile("fuzz", parent=settings.get_profile("house"), max_examples=2_000, derandomize=False)
 settings.load_profile("house")
