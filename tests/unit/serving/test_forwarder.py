@@ -10,6 +10,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dns.edns
 import dns.flags
@@ -511,3 +512,19 @@ async def test_the_clock_is_only_watched_while_something_is_awaited(upstream: Sc
         await on.ask(NAME)
         on.clock.advance(5)
         await until(lambda: on.pipeline.forwarder._timer is None)
+
+
+async def test_no_descriptor_is_left_behind(upstream: ScriptedUpstream) -> None:
+    """Good answers, cut ones, forgeries and silence: when the forwarder is closed all sockets are."""
+    behaviours = [GOOD, do.truncated(GOOD), do.forged_first(20, GOOD), do.silence(), do.failed()]
+    for number in range(100):
+        upstream.set(f"n{number}.example.org", behaviours[number % len(behaviours)])
+    before = set(Path("/proc/self/fd").iterdir())
+    async with ground(upstream.url) as on:
+        for number in range(100):
+            on.give(make_query(f"n{number}.example.org").to_wire(), peer=number)
+        await until(lambda: len(on.later) >= 80)
+        await on.give_up()
+        assert len(on.later) == 100
+    upstream.stop()  # the far ends of its TCP connections are descriptors of this process too
+    assert set(Path("/proc/self/fd").iterdir()) <= before
