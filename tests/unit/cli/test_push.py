@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +217,29 @@ def test_an_id_that_would_leave_its_place_in_the_path(api: Api, file: Path, name
 def test_an_unknown_format_is_a_wrong_command_line(api: Api, file: Path) -> None:
     assert api.run("push", "adult", str(file), "--format", "excel").exit_code == 2
     assert not api.asked
+
+
+class Terminal(io.StringIO):
+    """Standard error as a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    with push_file._progress(2000, quiet=False) as sent:
+        sent(1500)
+        sent(500)
+    assert "compiling" in shown.getvalue()
+
+
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, True), (False, False)])
+def test_programs_see_no_bar(monkeypatch: pytest.MonkeyPatch, terminal: bool, quiet: bool) -> None:
+    shown = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with push_file._progress(2000, quiet=quiet) as sent:
+        sent(2000)
+    assert shown.getvalue() == ""

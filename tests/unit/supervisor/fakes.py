@@ -94,11 +94,11 @@ class Running:
         return found
 
     def announcement(self) -> dict[str, Any]:
-        """The port file, once it is there."""
+        """The port file, once it is there. Raises AssertionError when the supervisor ended instead."""
         path = self.folder / "ports.json"
-        found: dict[str, Any] = json.loads(
-            wait_for(lambda: path.exists() and path.read_text(), "the port file")
-        )
+        wait_for(lambda: path.exists() or self.process.poll() is not None, "the port file")
+        assert path.exists(), (self.folder / "stderr").read_text()
+        found: dict[str, Any] = json.loads(path.read_text())
         return found
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
