@@ -14,6 +14,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import dns.edns
 import dns.message
@@ -254,6 +255,11 @@ def reply_to(query: Query, behaviour: Behaviour) -> bytes:
 def extended_errors(reply: dns.message.Message) -> list[int]:
     """The codes of the extended errors (RFC 8914) in a reply."""
     return [int(option.code) for option in reply.options if isinstance(option, dns.edns.EDEOption)]
+
+
+def descriptors() -> set[str]:
+    """The numbers of the descriptors that are open in this process (one of them to look)."""
+    return {path.name for path in Path("/proc/self/fd").iterdir()}
 
 
 def addresses(reply: dns.message.Message) -> list[str]:

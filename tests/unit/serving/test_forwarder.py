@@ -10,7 +10,6 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import dns.edns
 import dns.flags
@@ -18,12 +17,13 @@ import dns.message
 import dns.rcode
 import pytest
 
+from resolver.serving import forwarder
 from resolver.serving.forwarder import MAX_TRIES, TIMEOUTS
 from tests.support import behaviours as do
 from tests.support.behaviours import Behaviour, Reply, Seen
 from tests.support.client import make_query, rdatas
 from tests.support.upstream import ScriptedUpstream
-from tests.unit.serving.ground import Ground, addresses, extended_errors, ground, until
+from tests.unit.serving.ground import Ground, addresses, descriptors, extended_errors, ground, until
 
 NAME = "www.example.org"
 GOOD = do.answer("A 192.0.2.1", ttl=60)
@@ -487,6 +487,23 @@ async def test_many_truncated_answers_wait_for_few_connections(upstream: Scripte
     assert transports(upstream).count("tcp") == 200
 
 
+async def test_a_question_that_has_ended_is_not_asked_over_tcp_any_more(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited for one of the few connections until it was too late."""
+    monkeypatch.setattr(forwarder, "_TCP_AT_ONCE", 1)
+    monkeypatch.setattr(forwarder, "_TCP_SECONDS", 0.3)
+    for name in ("first.example.org", "second.example.org"):
+        upstream.set(name, do.truncated(do.silence()))
+    async with ground(upstream.url) as on:
+        on.give(make_query("first.example.org").to_wire())
+        await asyncio.to_thread(upstream.wait_for, 2)  # it has the connection
+        on.give(make_query("second.example.org").to_wire())
+        await on.give_up()
+        await until(lambda: not on.pipeline.forwarder._tasks)
+    assert [seen.qname for seen in upstream.queries if seen.transport == "tcp"] == ["first.example.org"]
+
+
 # Our own limits
 
 
@@ -519,7 +536,7 @@ async def test_no_descriptor_is_left_behind(upstream: ScriptedUpstream) -> None:
     behaviours = [GOOD, do.truncated(GOOD), do.forged_first(20, GOOD), do.silence(), do.failed()]
     for number in range(100):
         upstream.set(f"n{number}.example.org", behaviours[number % len(behaviours)])
-    before = set(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     async with ground(upstream.url) as on:
         for number in range(100):
             on.give(make_query(f"n{number}.example.org").to_wire(), peer=number)
@@ -527,4 +544,4 @@ async def test_no_descriptor_is_left_behind(upstream: ScriptedUpstream) -> None:
         await on.give_up()
         assert len(on.later) == 100
     upstream.stop()  # the far ends of its TCP connections are descriptors of this process too
-    assert set(Path("/proc/self/fd").iterdir()) <= before
+    assert descriptors() <= before
