@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dns.edns
 import dns.message
@@ -166,6 +167,19 @@ async def turns(count: int = 5) -> None:
         await asyncio.sleep(0)
 
 
+@contextmanager
+def nothing_raises() -> Iterator[None]:
+    """Whatever raised out of a callback or a task meanwhile is a failed test, not a line in a log."""
+    loop = asyncio.get_running_loop()
+    faults: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(None)
+    assert not faults, faults
+
+
 @asynccontextmanager
 async def ground(
     *upstreams: str,
@@ -175,10 +189,11 @@ async def ground(
 ) -> AsyncIterator[Ground]:
     """A `Ground` for the length of a test."""
     made = Ground(upstreams, served, networks, cache_octets)
-    try:
-        yield made
-    finally:
-        await made.close()
+    with nothing_raises():
+        try:
+            yield made
+        finally:
+            await made.close()
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from resolver.generation.messages import (
 from resolver.generation.store import Store
 from resolver.serving.control import Control
 from tests.unit.generation.made import data_folder, following, list_entry, put_in_force
-from tests.unit.serving.ground import turns, until
+from tests.unit.serving.ground import nothing_raises, turns, until
 
 
 class Serving:
@@ -106,15 +106,16 @@ async def channel(serving: Serving, start: bool = True) -> AsyncIterator[Admin]:
     theirs.setblocking(False)
     control = Control(ours, 3, 4711, serving)
     admin = Admin(theirs, control)
-    try:
-        if start:
-            control.start()
-            assert await admin.hear(1) == [Hello(3, 4711, serving.number)]
-        yield admin
-    finally:
-        control.close()
-        await turns()
-        theirs.close()
+    with nothing_raises():
+        try:
+            if start:
+                control.start()
+                assert await admin.hear(1) == [Hello(3, 4711, serving.number)]
+            yield admin
+        finally:
+            control.close()
+            await turns()
+            theirs.close()
 
 
 def push(serving: Serving, *names: str) -> int:
