@@ -13,12 +13,12 @@ A storm of packets with wrong IDs on a socket retires it at once: its port has b
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
+from resolver.serving.readers import Readers
 from resolver.settings import Endpoint
 
 SIZE: Final = 32
@@ -29,7 +29,6 @@ AGE: Final = 10.0
 """Seconds that an idle pool keeps a socket."""
 MISMATCHES: Final = 8
 """Wrong packets on one socket before its port counts as found (RFC 5452 9.3)."""
-_BATCH: Final = 32
 _LOWEST: Final = 16_384
 _HIGHEST: Final = 65_535
 _TRIES: Final = 4
@@ -55,21 +54,16 @@ class PortSocket(Generic[T]):
         self.retired = False
 
     def readable(self) -> None:
-        """Hand over what came; called by the event loop."""
-        recv = self.sock.recv
-        received = self._pool.received
-        for _ in range(_BATCH):
-            try:
-                data = recv(65_535)
-            except BlockingIOError:
-                return
-            except OSError:
-                # ICMP: nobody listens at the upstream's port, or the way there is gone.
-                self._pool.unreachable(self)
-                return
-            received(self, data)
-            if self.sock.fileno() < 0:
-                return
+        """Hand over one packet; called while there is one, so nothing is read in vain."""
+        try:
+            data = self.sock.recv(65_535)
+        except BlockingIOError:
+            return
+        except OSError:
+            # ICMP: nobody listens at the upstream's port, or the way there is gone.
+            self._pool.unreachable(self)
+            return
+        self._pool.received(self, data)
 
     def mismatched(self) -> None:
         """A packet that answers nothing asked here. RFC 5452 9.3: react to a storm of them."""
@@ -87,7 +81,8 @@ class PortSocket(Generic[T]):
 class PortPool(Generic[T]):
     """The sockets towards one upstream.
 
-    `received(socket, octets)` and `unreachable(socket)` are called from the event loop.
+    `received(socket, octets)` and `unreachable(socket)` are called from the event loop, which watches
+    one descriptor for all of them (`resolver.serving.readers`).
     """
 
     def __init__(
@@ -101,7 +96,7 @@ class PortPool(Generic[T]):
         self._endpoint = endpoint
         self._chance = chance
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
+        self._readers = Readers()
         self.received = received
         self.unreachable = unreachable
         self._active: list[PortSocket[T]] = []
@@ -140,7 +135,7 @@ class PortPool(Generic[T]):
         """Close one socket for good."""
         self._retired.discard(where)
         if where.sock.fileno() >= 0:
-            self._loop.remove_reader(where.sock.fileno())
+            self._readers.remove(where.sock.fileno())
             where.sock.close()
 
     def close(self) -> None:
@@ -149,6 +144,7 @@ class PortPool(Generic[T]):
             where.retired = True
             self.close_socket(where)
         self._active = []
+        self._readers.close()
 
     def _open(self) -> PortSocket[T]:
         sock = socket.socket(_FAMILIES[self._endpoint.family], socket.SOCK_DGRAM)
@@ -156,11 +152,11 @@ class PortPool(Generic[T]):
             sock.setblocking(False)
             self._bind(sock)
             sock.connect((self._endpoint.host, self._endpoint.port))
+            where = PortSocket(self, sock, self._clock())
+            self._readers.add(sock.fileno(), where.readable)
         except OSError:
             sock.close()
             raise
-        where = PortSocket(self, sock, self._clock())
-        self._loop.add_reader(sock.fileno(), where.readable)
         self._active.append(where)
         return where
 
