@@ -1,8 +1,9 @@
 """`python -m resolver.admin`: the HTTP process, as the supervisor starts it.
 
-Its sockets and its end come from outside: `resolver.inherited` names the descriptors, SIGTERM asks for an end
-in order, and end-of-file on the lifeline says that the supervisor is gone, so this process must not
-stay behind and go on moving the pointer of a store that another supervisor may open.
+Its sockets and its end come from outside: `resolver.inherited` names the descriptors, SIGTERM asks for
+an end in order, and end-of-file on the lifeline says that the supervisor is gone. Then this process
+leaves at once, in the middle of whatever it does: another supervisor waits for its place, and must not
+find somebody who still moves the pointer. That is as safe as being killed, which is always safe.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> int:
 
 
 async def run(inherited: Inherited, settings: Settings) -> None:
-    """Serve until SIGTERM, SIGINT or the end of the lifeline. Raises StoreError, ProcessError.
+    """Serve until SIGTERM or SIGINT. Raises StoreError, ProcessError.
 
     The doors are opened last and closed first: nobody is let in before the store is open, and what
     is under way still finds it open. What waits in the backlog meanwhile is not lost, as the
@@ -55,7 +56,7 @@ async def run(inherited: Inherited, settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, over.set)
-    loop.add_reader(inherited.lifeline, _lifeline_ended, inherited.lifeline, over)
+    loop.add_reader(inherited.lifeline, _leave)
     channels = [socket.socket(fileno=number) for number in inherited.control]
     doors = [socket.socket(fileno=number) for number in inherited.http]
     async with open_services(settings, channels) as services, serving(create_app(services), doors):
@@ -64,13 +65,10 @@ async def run(inherited: Inherited, settings: Settings) -> None:
         _log.info("admin.stopping")
 
 
-def _lifeline_ended(descriptor: int, over: asyncio.Event) -> None:
-    """Nothing is ever written to it: being readable means that it has ended.
-
-    It stays readable, so the reader has to go, or the loop would spin until the end.
-    """
-    asyncio.get_running_loop().remove_reader(descriptor)
-    over.set()
+def _leave() -> None:
+    """The lifeline is readable. Nothing is ever written to it, so it has ended."""
+    _log.error("admin.orphaned", reason="the supervisor is gone")
+    os._exit(1)
 
 
 def _address(one: socket.socket) -> str:

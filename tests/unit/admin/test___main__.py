@@ -102,7 +102,7 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert found["workers"][0]["alive"] is False
         process.child.send_signal(signal.SIGTERM)
         events = process.end()
-    assert process.child.returncode == 0
+    assert process.child.returncode == 1
     assert [event["event"] for event in events if event["event"].startswith("admin.")] == [
         "admin.started", "admin.stopping",
     ]  # fmt: skip
@@ -114,7 +114,7 @@ def test_it_follows_its_supervisor_into_death(tmp_path: Path) -> None:
         os.close(process.lifeline)
         process.lifeline = -1
         process.end()
-    assert process.child.returncode == 0
+    assert process.child.returncode == 1
 
 
 def test_a_killed_one_is_followed_by_another_on_the_same_data(tmp_path: Path) -> None:
