@@ -6,26 +6,11 @@ import asyncio
 import sys
 from pathlib import Path
 
-import structlog
-
 from resolver import settings as settings_file
 from resolver.errors import BelishaError
+from resolver.events import log
 from resolver.inherited import from_environment
 from resolver.serving.worker import Worker
-
-
-def _log_as_json() -> None:
-    """One event a line on stderr, as JSON: names from packets cannot forge a line."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 async def _serve() -> None:
@@ -36,16 +21,15 @@ async def _serve() -> None:
 
 def main() -> int:
     """Run one worker; the exit status is 0 after an orderly stop, 2 for a wrong setting."""
-    _log_as_json()
     try:
         Path("/proc/self/comm").write_text("belisha-worker")
     except OSError:
         # Only `ps` would have shown it.
-        structlog.get_logger(__name__).debug("the process name could not be set")
+        log("the process name could not be set", "warning")
     try:
         asyncio.run(_serve())
     except BelishaError as error:
-        structlog.get_logger(__name__).error("worker cannot start", reason=str(error))
+        log("worker cannot start", "error", reason=str(error))
         return 2
     return 0
 

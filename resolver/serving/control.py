@@ -19,9 +19,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
-import structlog
 
 from resolver.errors import BelishaError
+from resolver.events import log
 from resolver.generation.loader import Loaded
 from resolver.generation.messages import (
     MAX_MESSAGE,
@@ -36,8 +36,6 @@ from resolver.generation.messages import (
     decode_for_worker,
     encode,
 )
-
-_log = structlog.get_logger(__name__)
 
 _BATCH: Final = 16
 _MAX_TROUBLE: Final = 1_000
@@ -114,7 +112,7 @@ class Control:
                 message = decode_for_worker(data)
             except (msgspec.MsgspecError, ValueError, RecursionError) as error:
                 # ValueError: msgspec says no more of text that is no UTF-8.
-                _log.warning("control message ignored", reason=str(error))
+                log("control message ignored", "warning", reason=str(error))
                 continue
             self._act(message)
 
@@ -157,7 +155,7 @@ class Control:
             self._prepared = await asyncio.to_thread(self._served.load, generation)
         except (BelishaError, MemoryError, OSError, OverflowError) as error:
             # OverflowError: a number beyond SQLite's 63 bits.
-            _log.error("generation cannot be loaded", generation=generation, reason=str(error))
+            log("generation cannot be loaded", "error", generation=generation, reason=str(error))
             return (str(error) or type(error).__name__)[:_MAX_TROUBLE]
         return ""
 

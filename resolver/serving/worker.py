@@ -20,9 +20,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from resolver.errors import StoreError
+from resolver.events import log
 from resolver.generation.blobs import Blobs
 from resolver.generation.loader import Loaded, load, load_last_good
 from resolver.generation.store import FILE_NAME, Store
@@ -36,8 +35,6 @@ from resolver.serving.snapshot import Snapshot
 from resolver.serving.tcp import TcpListener
 from resolver.serving.udp import UdpListener
 from resolver.settings import Settings, parse_upstream
-
-_log = structlog.get_logger(__name__)
 
 _BLOBS: Final = "blobs"
 
@@ -123,7 +120,7 @@ class Worker:
     async def run(self) -> None:
         """Serve until told to stop."""
         if self.trouble:
-            _log.error("not the generation that should serve", serving=self.number, reason=self.trouble)
+            log("not the generation that should serve", "error", serving=self.number, reason=self.trouble)
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
         self._loop.add_reader(self._inherited.lifeline, self._stopping.set)
@@ -134,7 +131,7 @@ class Worker:
             listening = socket.socket(fileno=descriptor)
             self._servers.append(await self._loop.create_server(self._tcp.protocol, sock=listening))
         self._control.start()
-        _log.info("worker serves", worker=self._inherited.worker, generation=self.number)
+        log("worker serves", worker=self._inherited.worker, generation=self.number)
         while not self._stopping.is_set():
             await self._wait(1.0)
             self._control.tick()

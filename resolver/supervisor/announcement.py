@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from resolver.supervisor.events import log
+from resolver.events import log
 
 
 class Announcement(msgspec.Struct, frozen=True):

@@ -19,8 +19,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from resolver.events import Log, log
 from resolver.inherited import VARIABLE, Inherited
-from resolver.supervisor.events import Log, log
 
 PAUSES: Final = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before the next start, by the number of young deaths in a row before this one."""

@@ -19,7 +19,7 @@ from typing import Final
 from resolver import settings as settings_file
 from resolver import shipped
 from resolver.errors import BelishaError, StoreError
-from resolver.supervisor.events import log
+from resolver.events import log
 
 _YES: Final = 0
 _NO: Final = 10

@@ -14,7 +14,7 @@ import sys
 from typing import Final, NamedTuple
 
 from resolver.errors import SettingsError
-from resolver.supervisor.events import log
+from resolver.events import log
 
 _PR_SET_NO_NEW_PRIVS: Final = 38  # linux/prctl.h
 

@@ -13,8 +13,8 @@ import socket
 from collections.abc import Mapping
 from typing import Final
 
+from resolver.events import log
 from resolver.settings import Endpoint
-from resolver.supervisor.events import log
 
 PATIENCE: Final = 10.0
 """Seconds after the start until somebody is told that something is late."""

@@ -20,12 +20,12 @@ import msgspec
 
 from resolver import settings as settings_file
 from resolver.errors import ProcessError, SettingsError
+from resolver.events import log
 from resolver.inherited import Inherited, UdpSocket
 from resolver.settings import Settings
 from resolver.supervisor import folder, privileges
 from resolver.supervisor.announcement import Announcement, write_port_file
 from resolver.supervisor.child import Child, ending, environment_for, module
-from resolver.supervisor.events import log
 from resolver.supervisor.first import has_generation
 from resolver.supervisor.ready import ReadyProbe, notify
 from resolver.supervisor.signals import Signals

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from resolver.events import log
 from resolver.supervisor.child import Child, ending, reap_orphans
-from resolver.supervisor.events import log
 from resolver.supervisor.ready import ReadyProbe
 from resolver.supervisor.signals import Signals
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from resolver.supervisor.events import log
+from resolver.events import log
 
 
 def test_one_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
