@@ -48,13 +48,26 @@ class Exchange:
     """`query` is the first client's; `fallback` the least bad reply so far, for when none is good.
 
     `cut`: the tries that got a truncated answer and were repeated over TCP; `settled`: those from which
-    nothing better can come any more.
+    nothing better can come any more. `verdict` is what `snapshot`, the generation that served then,
+    said of the name: whoever finds that snapshot still in service need not ask it again.
     """
 
-    __slots__ = ("cut", "ended", "fallback", "query", "settled", "tries", "waiters")
+    __slots__ = (
+        "cut",
+        "ended",
+        "fallback",
+        "query",
+        "settled",
+        "snapshot",
+        "tries",
+        "verdict",
+        "waiters",
+    )
 
-    def __init__(self, query: Query, waiter: Waiter) -> None:
+    def __init__(self, query: Query, waiter: Waiter, verdict: int = 0, snapshot: object = None) -> None:
         self.query: Final = query
+        self.verdict: Final = verdict
+        self.snapshot: Final = snapshot
         self.waiters = [waiter]
         self.tries: list[Try] = []
         # Tuples: most exchanges have none of either, and an empty one costs nothing.

@@ -160,7 +160,9 @@ class Forwarder:
         if exchange is None:
             self._mismatch(where)
             return
-        attempt = next(one for one in exchange.tries if one.where is where and one.number == number)
+        attempt = exchange.tries[0]
+        if attempt.where is not where or attempt.number != number:
+            attempt = next(one for one in exchange.tries if one.where is where and one.number == number)
         if flags & (registry.QR | registry.OPCODE_MASK) != registry.QR:
             self._mismatch(where)
             return

@@ -153,7 +153,7 @@ class Pipeline:
             if udp and whole:
                 self.flows.put(data[2:], Flow(query, relay, now))
             return reply
-        if self._ask(key, Waiter(query, sink, peer, udp)):
+        if self._ask(key, Waiter(query, sink, peer, udp), verdict):
             return None
         self.counters.shed += 1
         # Over UDP silence is cheapest and the client asks again. Over TCP it would wait for ever, and
@@ -162,7 +162,7 @@ class Pipeline:
             return None
         return failure(query, registry.SERVFAIL, registry.EDE_NOT_READY, "too many questions in flight")
 
-    def _ask(self, key: tuple[bytes, int, int, int], waiter: Waiter) -> bool:
+    def _ask(self, key: tuple[bytes, int, int, int], waiter: Waiter, verdict: int) -> bool:
         """Join the equal question in flight, or start one; False when there are too many."""
         exchange = self._in_flight.get(key)
         if exchange is not None:
@@ -173,7 +173,7 @@ class Pipeline:
             return True
         if len(self._in_flight) >= MAX_EXCHANGES:
             return False
-        exchange = Exchange(waiter.query, waiter)
+        exchange = Exchange(waiter.query, waiter, verdict, self.snapshot)
         self._in_flight[key] = exchange
         self.counters.forwarded += 1
         self.forwarder.start(exchange)
@@ -208,8 +208,11 @@ class Pipeline:
         if relay is not None and relay.lifetime > 0:
             self.cache.put(exchange.query.cache_key, relay)
         snapshot = self.snapshot
+        verdict = exchange.verdict
+        if exchange.snapshot is not snapshot:
+            # A swap came in between: everybody who waits asked for the same name, so one look is enough.
+            verdict = snapshot.verdict(exchange.query.folded)
         for query, sink, peer, udp in exchange.waiters:
-            verdict = snapshot.verdict(query.folded)
             if verdict == BLOCKED:
                 reply = self._block(query, udp)
             elif relay is not None:
