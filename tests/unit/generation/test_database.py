@@ -79,6 +79,13 @@ def test_several_processes_may_create_it_at_once(tmp_path: Path) -> None:
             assert pool.map(_open_many, [tmp_path / str(attempt)] * 8, chunksize=1) == [""] * 8
 
 
+def _not_ours(path: Path) -> None:
+    """A database that somebody else made."""
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE x (y)")
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("prepare", "read_only", "kind", "match"),
     [
@@ -88,7 +95,7 @@ def test_several_processes_may_create_it_at_once(tmp_path: Path) -> None:
         (lambda path: path.write_bytes(b"no database at all" * 100), True, CorruptFile, "is damaged"),
         (lambda path: opened(path, version=4).close(), False, StoreError, "has schema 4.* knows 3"),
         (lambda path: opened(path, version=4).close(), True, StoreError, "has schema 4.* knows 3"),
-        (lambda path: sqlite3.connect(path).execute("CREATE TABLE x (y)"), False, StoreError, "has schema 0"),
+        (_not_ours, False, StoreError, "has schema 0"),
     ],
     ids=["missing", "folder", "junk", "junk, reader", "newer", "newer, reader", "not ours"],
 )
