@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import sys
 import tempfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +28,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-import zstandard
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -35,6 +35,11 @@ from resolver.admin.problems import problem
 from resolver.errors import RequestError
 from resolver.generation.disk import storage_error
 from resolver.settings import Settings
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 FOLDER: Final = "spool"
 """Below the data directory: the same disk as the compiled files, and no other account may read it."""
@@ -256,32 +261,29 @@ class _Gzip:
         self.unused = self._zlib.unused_data
 
 
-_ZSTD_SLICE: Final = 256
-"""Octets handed to zstd at once. It has no bound on output of its own; the shortest block is 4 octets
-and yields at most 128 KiB (RFC 8878 3.1.1.2.4), so a slice yields at most 8 MiB."""
-
-_ZSTD_WINDOW: Final = 8 << 20
-"""The largest window that a zstd content coding may need (RFC 9659 3)."""
+_ZSTD_LIMITS: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
+"""8 MiB, the largest window that a zstd content coding may need (RFC 9659 3)."""
 
 
 class _Zstd:
-    """One frame of a zstd stream (RFC 8878 3.1), skippable frames included."""
+    """One frame of a zstd stream (RFC 8878 3.1), skippable frames included; output is bounded as above."""
 
     magic: Final = b"\x28\xb5\x2f\xfd"
-    failures: Final[type[Exception]] = zstandard.ZstdError
+    failures: Final[type[Exception]] = zstd.ZstdError
 
     def __init__(self) -> None:
-        self._frame: Final = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
+        self._frame: Final = zstd.ZstdDecompressor(options=_ZSTD_LIMITS)
         self.done = False
         self.unused = b""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), _ZSTD_SLICE):
-            yield self._frame.decompress(data[start : start + _ZSTD_SLICE])
-            if self._frame.eof:
-                self.done = True
-                self.unused = self._frame.unused_data + data[start + _ZSTD_SLICE :]
-                return
+        while not self.done:
+            yield self._frame.decompress(data, _PIECE)
+            data = b""
+            self.done = self._frame.eof
+            if self._frame.needs_input:
+                break
+        self.unused = self._frame.unused_data
 
 
 class _Plain:

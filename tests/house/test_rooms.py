@@ -117,11 +117,16 @@ def test_pure_room_calls_nothing_impure(module: Module) -> None:
 
 
 def _declared() -> set[str]:
+    """The packages to import; that of `backports.zstd` is `backports`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    return {re.split(r"[<>=!~;\[ ]", text)[0].replace("-", "_").lower() for text in project["dependencies"]}
+    return {re.split(r"[<>=!~;.\[ ]", text)[0].replace("-", "_").lower() for text in project["dependencies"]}
+
+
+STANDARD = set(sys.stdlib_module_names) | {"compression"}
+"""`compression` came with Python 3.14; before, `backports` stands in."""
 
 
 def test_declared_requirements_are_the_imported_ones() -> None:
     found = {name.split(".")[0] for module in modules() for _, name in imports(module)}
-    foreign = found - set(sys.stdlib_module_names) - {"resolver", "__future__", ""}
+    foreign = found - STANDARD - {"resolver", "__future__", ""}
     assert foreign == _declared(), "pyproject.toml and the imports of resolver/ name different libraries"
