@@ -19,7 +19,7 @@ from resolver.dns.records import Walk
 _HEADER: Final = Struct(">HHHHHH").pack
 _LONG: Final = Struct(">I").pack_into
 
-_KEPT: Final = registry.RD | registry.CD
+KEPT_FLAGS: Final = registry.RD | registry.CD
 """Bits of the client's header that a reply repeats (RFC 1035 4.1.1; CD: RFC 4035 3.2.2)."""
 
 
@@ -27,7 +27,7 @@ def reply(
     query: Query, rcode: int, counts: tuple[int, int, int], body: bytes, opt_record: bytes | None = None
 ) -> bytes:
     """A whole reply. `opt_record` replaces the plain OPT that an EDNS client gets."""
-    flags = registry.QR | registry.RA | (query.flags & _KEPT) | rcode
+    flags = registry.QR | registry.RA | (query.flags & KEPT_FLAGS) | rcode
     answers, authorities, additionals = counts
     if query.size == NO_EDNS:
         return _HEADER(query.id, flags, 1, answers, authorities, additionals) + query.question + body

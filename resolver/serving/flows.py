@@ -4,7 +4,7 @@ The key is the whole datagram but its ID: a client that asks the same again send
 so one dictionary look-up replaces parsing, policy and cache. What differs in the answer is only the
 ID and, for relayed answers, the TTLs, which move once a second.
 
-    bytes   an answer that does not age (a block): valid until the next swap
+    Ready   the shared parts of a block, which does not age: valid until the next swap
     Flow    a relayed answer; rendered anew when its whole second is over
 
 The table is bounded and fair (`resolver.serving.halves`); a swap empties it in one step. This module
@@ -16,17 +16,18 @@ from __future__ import annotations
 from typing import Final
 
 from resolver.dns.answers import Relay
+from resolver.dns.blocking import Ready
 from resolver.dns.query import Query
 from resolver.serving.halves import Halves
 
 FLOW_OCTETS: Final = 24 << 20
 """Default bound for a worker's flows, in octets as estimated by `_COST`."""
 
-_COST: Final = 250
-"""Octets of a dictionary entry, two bytes objects and their heads, beside the octets themselves."""
+_COST: Final = 160
+"""Octets of a dictionary entry and of its key's head, beside the octets of the key."""
 
-_FLOW_COST: Final = 100
-"""What a Flow with its Query weighs beside that."""
+_FLOW_COST: Final = 190
+"""What a Flow with its Query and its answer's head weighs beside that."""
 
 
 class Flow:
@@ -57,7 +58,7 @@ class Flow:
         return True
 
 
-Entry = bytes | Flow
+Entry = Ready | Flow
 
 
 class FlowTable(Halves[bytes, Entry]):
@@ -70,8 +71,8 @@ class FlowTable(Halves[bytes, Entry]):
 
     def put(self, key: bytes, entry: Entry) -> None:
         """Remember the answer to a flow."""
-        if isinstance(entry, bytes):
-            self.keep(key, entry, len(key) + len(entry) + _COST)
+        if isinstance(entry, tuple):
+            self.keep(key, entry, len(key) + _COST)
         else:
             self.keep(key, entry, 2 * len(key) + entry.octets + _COST + _FLOW_COST)
 

@@ -37,6 +37,9 @@ from resolver.settings import UpstreamAddress
 MAX_EXCHANGES: Final = 4_096
 """Questions in flight at once; a further first-seen name is dropped, known ones are not."""
 
+_TRUNCATED: Final = registry.TC >> 8
+"""TC as a bit of a message's third octet."""
+
 _REFUSED_TYPES: Final = {
     registry.AXFR: "zone transfers are not served here",
     registry.IXFR: "zone transfers are not served here",
@@ -105,8 +108,8 @@ class Pipeline:
         verdict = snapshot.verdict(query.folded)
         if verdict == BLOCKED and not special.unblockable(query.folded):
             reply = self._block(query, udp)
-            if udp:
-                self.flows.put(data[2:], reply[2:])
+            if udp and not reply[2] & _TRUNCATED:
+                self.flows.put(data[2:], snapshot.blocks.ready(query))
             return reply
         reply_here = special.answer(query)
         if reply_here is not None:

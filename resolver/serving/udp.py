@@ -70,8 +70,9 @@ class UdpListener:
             reply: bytes | None = None
             if peer[0] in known:
                 entry = flows.young.get(key) or flows.promote(key)
-                if type(entry) is bytes:
-                    reply = data[:2] + entry
+                if type(entry) is tuple:
+                    head, end, tail = entry
+                    reply = data[:2] + head + data[12:end] + tail
                     blocked += 1
                 elif entry is not None and (now < entry.until or entry.renew(now)):  # type: ignore[union-attr]
                     reply = data[:2] + entry.tail  # type: ignore[union-attr]

@@ -147,3 +147,27 @@ def test_another_reason() -> None:
     answers = BlockAnswers("nodata", 10, reason=(registry.EDE_PROHIBITED, "by the school"))
     (option,) = blocked(answers, make_query(NAME)).options
     assert isinstance(option, dns.edns.EDEOption) and (option.code, option.text) == (18, "by the school")
+
+
+@given(st.lists(queries(), min_size=2, max_size=12), st.sampled_from(MODES))
+def test_shared_parts_mix_no_two_questions(asked: list[dns.message.Message], mode: Mode) -> None:
+    """Whatever was asked before, a reply is the one that fresh answers would have given."""
+    seasoned = BlockAnswers(mode, 10, ("192.0.2.80",), ("2001:db8::80",))
+    for message in asked:
+        fresh = BlockAnswers(mode, 10, ("192.0.2.80",), ("2001:db8::80",))
+        query = query_of(message)
+        assert seasoned.build(query) == fresh.build(query)
+        head, end, tail = seasoned.ready(query)
+        octets = message.to_wire()
+        assert seasoned.build(query) == octets[:2] + head + octets[12:end] + tail
+
+
+def test_what_is_shared_is_one_object_for_names_of_one_length() -> None:
+    answers = BlockAnswers("null", 10)
+    first = answers.ready(query_of(make_query("ads.example.org", "A")))
+    assert answers.ready(query_of(make_query("web.example.net", "A"))) is first
+    assert answers.ready(query_of(make_query("web.example.net", "AAAA"))) is not first
+    assert answers.ready(query_of(make_query("ad.example.net", "A"))) is not first
+    assert answers.ready(query_of(make_query("web.example.net", "TXT"))) is answers.ready(
+        query_of(make_query("web.example.net", "MX"))
+    )
