@@ -20,7 +20,7 @@ from resolver.dns.blocking import Ready
 from resolver.dns.query import Query
 from resolver.serving.halves import Halves
 
-FLOW_OCTETS: Final = 24 << 20
+FLOW_OCTETS: Final = 40 << 20
 """Default bound for a worker's flows, in octets as estimated by `_COST`."""
 
 _COST: Final = 160
