@@ -137,7 +137,8 @@ def test_the_bound_is_one_of_real_memory(records: int) -> None:
 
 
 def test_the_default_bound_is_what_a_small_box_can_spare() -> None:
-    assert FLOW_OCTETS <= 32 << 20
+    """Room for 100 000 known blocked names in either half, and no more than 40 MB a worker."""
+    assert 2 * 100_000 * (60 + 160) * 0.9 < FLOW_OCTETS <= 40 << 20
 
 
 # One flow
