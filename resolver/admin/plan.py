@@ -17,6 +17,7 @@ change at any time; `enabled` and `title` are not about content at all.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -179,7 +180,9 @@ def _refusals(outcomes: Mapping[int, Outcome]) -> dict[int, RequestError]:
     found: dict[int, RequestError] = {}
     for index, outcome in sorted(outcomes.items()):
         if outcome.failure:
-            raise StoreError(outcome.failure)
+            # The cause tells a full disk (507) from other trouble with it (500).
+            cause = OSError(outcome.errno, os.strerror(outcome.errno)) if outcome.errno else None
+            raise StoreError(outcome.failure) from cause
         if outcome.refused is not None:
             no = outcome.refused
             found[index] = ListRefused(no.code, no.title, no.detail, no.extra)

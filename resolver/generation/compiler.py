@@ -89,7 +89,7 @@ def perform(line: bytes) -> Outcome:
     except limits.OutOfTime:
         outcome = _too_large("more processor time than one list may use here")
     except (StoreError, msgspec.DecodeError) as error:
-        outcome = Outcome(failure=str(error))
+        outcome = Outcome(failure=str(error), errno=_errno(error))
     except Exception as error:
         # The edge of this shell: whatever nobody thought of must not cost more than one job.
         outcome = Outcome(failure=_stumbled(error))
@@ -119,6 +119,12 @@ def work(job: Job) -> Outcome:
         build_seconds=round(time.perf_counter() - built, 6),
         not_found=not_found[:_MAX_NOT_FOUND],
     )
+
+
+def _errno(error: Exception) -> int:
+    """What the operating system said, if that is what went wrong."""
+    cause = error.__cause__
+    return (cause.errno or 0) if isinstance(cause, OSError) else 0
 
 
 def _too_large(what: str) -> Outcome:

@@ -11,6 +11,8 @@ An outcome is exactly one of three things, and the field that is set says whose 
     rules     the list was read; the compiled file stands in the blobs folder (or was only tried)
     refused   the list's fault: becomes a problem document (422) for whoever pushed it
     failure   our own fault (a full disk, a damaged file): becomes a 5xx and a log line
+
+With a failure, `errno` is what the operating system said of the disk (0: nothing).
 """
 
 from __future__ import annotations
@@ -90,6 +92,7 @@ class Outcome(msgspec.Struct, frozen=True):
     refused: Refusal | None = None
     not_found: list[str] = msgspec.field(default_factory=list)
     failure: str = ""
+    errno: int = 0
     again: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from resolver.admin.changeset import ChangeSet, ListChange, Patch, Replace
 from resolver.admin.plan import MAX_LISTS, jobs, plan
+from resolver.admin.problems import of_exception
 from resolver.errors import ListRefused, ProcessError, RequestError, StoreError
 from resolver.generation.jobs import Job, Outcome, Refusal
 from resolver.generation.manifest import ListDescription, ListEntry, Manifest
@@ -161,8 +163,12 @@ def test_whose_fault_an_outcome_is() -> None:
     with pytest.raises(ListRefused) as caught:
         plan(BASE, change, {0: refused("list-empty")}, at="now")
     assert (caught.value.code, caught.value.extra) == ("list-empty", {"report": {"lines": 1}})
-    with pytest.raises(StoreError, match="disk"):
-        plan(BASE, change, {0: Outcome(failure="the disk is full")}, at="now")
+    with pytest.raises(StoreError, match="disk") as full:
+        plan(BASE, change, {0: Outcome(failure="the disk is full", errno=errno.ENOSPC)}, at="now")
+    assert of_exception(full.value).status == 507
+    with pytest.raises(StoreError, match="damaged") as other:
+        plan(BASE, change, {0: Outcome(failure="it is damaged")}, at="now")
+    assert of_exception(other.value).status == 500
     with pytest.raises(ProcessError):
         plan(BASE, change, {0: Outcome()}, at="now")
 

@@ -6,6 +6,7 @@ is refused or only tried writes no file; what is written is whole and is what th
 
 from __future__ import annotations
 
+import errno
 import random
 import signal
 import subprocess
@@ -328,6 +329,7 @@ def test_a_full_disk_is_our_own_fault_and_leaves_no_litter(
         text = b"".join(b"name%d.example\n" % (n * 7919) for n in range(50_000))
         outcome = ask(Job(str(blobs.folder), spool(text)))
         assert "the disk is full" in outcome.failure
+        assert outcome.errno == errno.ENOSPC
         assert outcome.rules is None
         assert files(blobs) == []
 
