@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import struct
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +19,12 @@ from resolver import settings as settings_file
 from resolver.cli.access import find_url
 from resolver.cli.client import Client
 from resolver.cli.options import config_option, find_config
+from resolver.dns import registry
+from resolver.dns.message import build_query
 from resolver.errors import ProcessError, SettingsError
 from resolver.settings import Endpoint, parse_endpoint
 
 _SECONDS: Final = 2.0
-_QUESTION: Final = b"\x09localhost\x00" + struct.pack("!HH", 1, 1)  # A, IN
-_RECURSION_DESIRED: Final = 0x0100
-_RESPONSE: Final = 0x8000
 
 
 @click.command()
@@ -54,7 +52,7 @@ def healthcheck(config: Path | None, url: str | None, dns: str | None) -> None:
 def ask_dns(endpoint: Endpoint) -> None:
     """Send one query over UDP. Raises ProcessError when no answer to it comes."""
     number = secrets.randbelow(1 << 16)
-    query = struct.pack("!6H", number, _RECURSION_DESIRED, 1, 0, 0, 0) + _QUESTION
+    query = build_query(number, "localhost", registry.A, edns=False)
     family = socket.AF_INET6 if endpoint.family == 6 else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as one:
@@ -64,5 +62,5 @@ def ask_dns(endpoint: Endpoint) -> None:
             answer = one.recv(4096)
     except OSError as error:
         raise ProcessError(f"DNS does not answer at {endpoint} ({error.strerror or error})") from error
-    if len(answer) < 12 or struct.unpack_from("!HH", answer)[0] != number or not answer[2] & _RESPONSE >> 8:
+    if len(answer) < 12 or answer[:2] != query[:2] or not answer[2] & registry.QR >> 8:
         raise ProcessError(f"what answers at {endpoint} is no DNS server")

@@ -105,6 +105,7 @@ class Ruleset:
         blocking = [match for match in matches if match.blocks]
         deciding = allowing or blocking
         if not deciding:
-            return Explanation("none", None, matches)
+            return Explanation(VERDICT_NAMES[NONE], None, matches)
         most_specific = max(deciding, key=lambda match: len(match.name))
-        return Explanation("allow" if allowing else "block", most_specific, matches)
+        verdict = ALLOWED if allowing else BLOCKED
+        return Explanation(VERDICT_NAMES[verdict], most_specific, matches)

@@ -38,7 +38,6 @@ _SUM: Final = struct.Struct("<I")
 HEADER_SIZE: Final = _FIELDS.size + _SUM.size
 """Octets before the first section; a multiple of `ALIGNMENT`."""
 
-MAX_VALUE: Final = (1 << 32) - 1
 
 Buffer = bytes | bytearray | memoryview
 
