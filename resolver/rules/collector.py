@@ -17,7 +17,7 @@ from typing import Final
 
 from resolver.dns.names import MAX_TEXT
 from resolver.rules.codes import MAX_LINE, SENTENCES
-from resolver.rules.formats import ListFormat
+from resolver.rules.formats.table import ListFormat
 from resolver.rules.lines import Item, Outcome, Rule, Skip
 from resolver.rules.model import (
     ALLOW_APEX,

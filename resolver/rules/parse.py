@@ -18,7 +18,7 @@ import msgspec
 from resolver.rules.codes import TOO_WIDE, refusal
 from resolver.rules.collector import Collector
 from resolver.rules.detect import Detected, detect
-from resolver.rules.formats import FORMATS, UNSUPPORTED
+from resolver.rules.formats.table import FORMATS, UNSUPPORTED
 from resolver.rules.header import read_header
 from resolver.rules.model import Format, Kind, Match, Rules
 from resolver.rules.report import BadLine, Header, Report, by_frequency, count_rules

@@ -16,7 +16,7 @@ import msgspec
 from resolver.rules.codes import SENTENCES, refusal
 from resolver.rules.collector import Collector
 from resolver.rules.detect import detect
-from resolver.rules.formats import FORMATS
+from resolver.rules.formats.table import FORMATS
 from resolver.rules.lines import Rule
 from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, FLAGS_MASK, Format, Kind, Match, Rules, key_of
 from resolver.rules.parse import choose_format, make_report, refuse_wide_rules

@@ -21,7 +21,8 @@ import pytest
 from docs import make_api
 from resolver import settings
 from resolver.cli import main as command_line
-from resolver.rules import formats, model
+from resolver.rules import model
+from resolver.rules.formats import table as formats
 from resolver.rules.parse import parse_list
 from tests.house.tree import ROOT, modules, text_files
 

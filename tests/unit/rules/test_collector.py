@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from resolver.rules import collector as module
 from resolver.rules.codes import MAX_LINE
 from resolver.rules.collector import Collector, flag_table
-from resolver.rules.formats import FORMATS
+from resolver.rules.formats.table import FORMATS
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,

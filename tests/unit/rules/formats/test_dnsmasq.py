@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resolver.rules.dnsmasq import read
+from resolver.rules.formats.dnsmasq import read
 from tests.unit.rules.shorthand import said
 
 LINES = {

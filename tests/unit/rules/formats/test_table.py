@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns.names import from_host
-from resolver.rules.formats import FORMATS, UNSUPPORTED
+from resolver.rules.formats.table import FORMATS, UNSUPPORTED
 from resolver.rules.lines import Rule
 from resolver.rules.model import Format
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from resolver.rules import hosts, wildcard
+from resolver.rules.formats import hosts, wildcard
 from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, is_address, read_name, url_part
 from resolver.rules.model import BLOCK_APEX
 

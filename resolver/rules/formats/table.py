@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from resolver.rules import adblock, dnsmasq, domains, hosts, unbound, wildcard
+from resolver.rules.formats import adblock, dnsmasq, domains, hosts, unbound, wildcard
 from resolver.rules.lines import Reader
 
 

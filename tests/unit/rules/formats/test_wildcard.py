@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resolver.rules.wildcard import read
+from resolver.rules.formats.wildcard import read
 from tests.unit.rules.shorthand import said
 
 LINES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resolver.rules.unbound import ALLOW_TYPES, BLOCK_TYPES, OTHER_TYPES, read
+from resolver.rules.formats.unbound import ALLOW_TYPES, BLOCK_TYPES, OTHER_TYPES, read
 from tests.unit.rules.shorthand import said
 
 TYPES = {

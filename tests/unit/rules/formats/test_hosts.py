@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resolver.rules.hosts import read
+from resolver.rules.formats.hosts import read
 from tests.unit.rules.shorthand import said
 
 LINES = {

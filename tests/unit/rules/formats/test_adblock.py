@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resolver.rules.adblock import read
+from resolver.rules.formats.adblock import read
 from tests.unit.rules.shorthand import said
 
 RULES = {

@@ -17,8 +17,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from resolver.rules import hosts
 from resolver.rules.codes import TOO_WIDE
+from resolver.rules.formats import hosts
 from resolver.rules.lines import COMMENT, FAST_NAME, Item, Skip, is_address, read_name, url_part
 from resolver.rules.model import BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH
 
