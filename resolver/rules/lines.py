@@ -1,27 +1,29 @@
 """What one line can turn out to be, and the reading of names that all formats share.
 
-A format's reader takes one line of text and returns *items*: a `Rule` for each name the line speaks
-of, or a `Skip` that says why there is none. Readers have no state and never raise; counting, line
-numbers and duplicates are the collector's business.
+A format's reader is told one line after the other and says *items*: a `Rule` for each plain name that
+the line speaks of, a `SideRule` for what is no plain name, a `Void` that takes a rule back, or a `Skip`
+that says why there is no rule. What only the end of a list can settle it says at the end. Readers never
+raise; counting and duplicates are the collector's business, and whether a rule reaches too far is that of
+`resolver.rules.guard`.
 
-Two guards sit in `read_name`, so that no format can forget them: names of the machine itself, which
-every hosts file lists, are ignored; and a rule on the root or on a single label is *refused*,
-because `com` in a list would take everything below it off the net, or is a slip of the pen.
+Names of the machine itself, which every hosts file lists, are ignored here, so that no format can
+forget to.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, NamedTuple, Protocol
 
 from resolver.dns.names import Fault, from_host, read_host
-from resolver.rules.codes import TOO_WIDE
+from resolver.rules.side import SideRule
 
-Outcome = Literal["comment", "ignored", "not-dns", "invalid", "refused", "note"]
-"""comment: for people. ignored, not-dns: no fault, no rule. invalid: a fault. refused: held by a
-guard. note: the line is obeyed, and something about it is worth knowing."""
+Outcome = Literal["comment", "ignored", "not-dns", "invalid", "unenforceable", "note"]
+"""comment: for people. ignored, not-dns: no fault, no rule. invalid: a fault. unenforceable: a rule that
+is understood, and that a forwarder cannot obey, or may not obey here. note: the line is obeyed, and
+something about it is worth knowing."""
 
 
 class Rule(NamedTuple):
@@ -31,6 +33,12 @@ class Rule(NamedTuple):
     flags: int
 
 
+class Void(NamedTuple):
+    """The line takes back a rule that means the same as this one, wherever in the list it stands."""
+
+    rule: Rule | SideRule
+
+
 class Skip(NamedTuple):
     """No rule, or a remark beside one; `code` stands in the tables of `resolver.rules.codes`."""
 
@@ -38,9 +46,50 @@ class Skip(NamedTuple):
     code: str = ""
 
 
-Item = Rule | Skip
-Reader = Callable[[str], list[Item]]
-"""One stripped, non-empty line -> what it says. Never raises."""
+Item = Rule | SideRule | Void | Skip
+
+
+class Reader(Protocol):
+    """The reading of one list in one format; made anew for each list."""
+
+    def read(self, line: str, number: int) -> Sequence[Item]:
+        """What a stripped, non-empty line says; `number` counts from 1. Never raises.
+
+        An empty sequence: the line belongs to what `finish` will say. A SideRule's `line` is set by
+        whoever calls this.
+        """
+
+    def finish(self) -> Iterable[tuple[int, Item]]:
+        """What only the end of the list settles, each with the number of its line. Called once."""
+
+
+class LineReader:
+    """A reader of a format whose lines stand for themselves."""
+
+    def __init__(self, read: Callable[[str], Sequence[Item]]) -> None:
+        self._read: Final = read
+
+    def read(self, line: str, number: int) -> Sequence[Item]:
+        """See `Reader`."""
+        return self._read(line)
+
+    def finish(self) -> Iterable[tuple[int, Item]]:
+        """Nothing is left."""
+        return ()
+
+
+class Options(NamedTuple):
+    """What a list's description says to its reader.
+
+    rewrites   the list is trusted to answer names with addresses of its own; otherwise a line that would
+               redirect a name to an address blocks it (hosts and dnsmasq, where such lines are sinks) or
+               is left out as unenforceable (`rewrite-not-trusted`)
+    """
+
+    rewrites: bool = False
+
+
+MakeReader = Callable[[Options], Reader]
 
 COMMENT: Final[list[Item]] = [Skip("comment")]
 
@@ -75,8 +124,6 @@ def read_name(text: str, flags: int) -> Item:
         return Skip("invalid", "ip-address" if is_address(text) else wire.code)
     if wire in LOCAL_NAMES:
         return Skip("ignored", "local-name")
-    if wire[0] + 2 >= len(wire):  # the root, or a single label before it
-        return Skip("refused", TOO_WIDE)
     if is_address(text):
         return Skip("invalid", "ip-address")
     return Rule(wire, flags)

@@ -11,11 +11,16 @@ Whoever finds such a prefix must still check that it ends where a label ends: a 
 look like a digit or a hyphen (`resolver.rules.compiled` does).
 
 Four flag bits say what the rule covers and what it does. One key of one list may carry several.
+
+What is no plain name (an expression, a condition, an answer of its own) is a `SideRule`
+(`resolver.rules.side`). A list's `Content` is both: millions of plain names, and some side rules.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
+
+from resolver.rules.side import SideRule
 
 BLOCK_APEX: Final = 1
 """The name itself is blocked."""
@@ -29,11 +34,16 @@ ALLOW_BELOW: Final = 8
 BLOCK_BOTH: Final = BLOCK_APEX | BLOCK_BELOW
 ALLOW_BOTH: Final = ALLOW_APEX | ALLOW_BELOW
 FLAGS_MASK: Final = 15
+"""The flags of a plain rule."""
+ASIDE: Final = 16
+"""Flag of a key in a compiled file: side rules stand at this name as well."""
 
 BLOCKED: Final = 1
 """Verdict bit of `CompiledList.match`: some rule blocks the name."""
 ALLOWED: Final = 2
 """Verdict bit of `CompiledList.match`: some rule allows the name."""
+CONDITIONAL: Final = 4
+"""Verdict bit of `CompiledList.match`: side rules stand at the name or above it; they must be asked."""
 
 Kind = Literal["block", "allow"]
 """What a list is for. Every rule of an "allow" list allows."""
@@ -49,7 +59,24 @@ Format = Literal[
 Rules = dict[bytes, int]
 """key -> flags | line << LINE_SHIFT; the line is the first that named the key, 0 if none did."""
 
-LINE_SHIFT: Final = 4
+LINE_SHIFT: Final = 5
+
+
+class Content(NamedTuple):
+    """Everything that one list says.
+
+    names     the plain rules
+    sides     the others, in canonical order (`resolver.rules.side.canonical`), each once
+    ordered   of the rules of this list that speak of a name only the most specific counts, as in a
+              response policy zone; otherwise all count, and allow beats block
+    """
+
+    names: Rules
+    sides: tuple[SideRule, ...] = ()
+    ordered: bool = False
+
+    def __len__(self) -> int:  # type: ignore[override]
+        return len(self.names) + len(self.sides)
 
 
 def key_of(folded: bytes) -> bytes:
