@@ -29,6 +29,11 @@ SERVFAIL: Final = 2
 NXDOMAIN: Final = 3
 NOTIMP: Final = 4
 REFUSED: Final = 5
+YXDOMAIN: Final = 6  # RFC 2136 2.2, and the four below
+YXRRSET: Final = 7
+NXRRSET: Final = 8
+NOTAUTH: Final = 9
+NOTZONE: Final = 10
 BADVERS: Final = 16
 
 RCODE_NAMES: Final = {
@@ -38,6 +43,11 @@ RCODE_NAMES: Final = {
     NXDOMAIN: "NXDOMAIN",
     NOTIMP: "NOTIMP",
     REFUSED: "REFUSED",
+    YXDOMAIN: "YXDOMAIN",
+    YXRRSET: "YXRRSET",
+    NXRRSET: "NXRRSET",
+    NOTAUTH: "NOTAUTH",
+    NOTZONE: "NOTZONE",
     BADVERS: "BADVERS",
 }
 
@@ -62,6 +72,14 @@ IXFR: Final = 251  # RFC 1995
 AXFR: Final = 252
 ANY: Final = 255
 
+# Types that nothing here treats by itself; lists and people name them (IANA, "Resource Record (RR) TYPEs").
+_OTHER_TYPES: Final = (
+    "RP=17 AFSDB=18 X25=19 ISDN=20 RT=21 NSAP=22 SIG=24 KEY=25 PX=26 GPOS=27 LOC=29 NAPTR=35 KX=36 CERT=37 "
+    "DNAME=39 APL=42 SSHFP=44 IPSECKEY=45 RRSIG=46 NSEC=47 DNSKEY=48 DHCID=49 NSEC3=50 NSEC3PARAM=51 "
+    "TLSA=52 SMIMEA=53 HIP=55 CDS=59 CDNSKEY=60 OPENPGPKEY=61 CSYNC=62 ZONEMD=63 SPF=99 NID=104 L32=105 "
+    "L64=106 LP=107 EUI48=108 EUI64=109 URI=256 CAA=257 AVC=258 AMTRELAY=260"
+)
+
 TYPE_NAMES: Final = {
     A: "A",
     NS: "NS",
@@ -82,6 +100,7 @@ TYPE_NAMES: Final = {
     IXFR: "IXFR",
     AXFR: "AXFR",
     ANY: "ANY",
+    **{int(number): name for name, _, number in (entry.partition("=") for entry in _OTHER_TYPES.split())},
 }
 
 _TYPES_BY_NAME: Final = {name: number for number, name in TYPE_NAMES.items()}

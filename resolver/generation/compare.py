@@ -15,26 +15,30 @@ import msgspec
 
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import Diff, diff
-from resolver.rules.model import FLAGS_MASK, Rules
+from resolver.rules.model import FLAGS_MASK, Content, Rules
 
 
-def compare(old: CompiledList, new: Rules, keys: Sequence[bytes]) -> Diff:
-    """The diff from `old` to `new`; `keys` are the `canonical_keys` of `new`.
+def compare(old: CompiledList, new: Content, keys: Sequence[bytes]) -> Diff:
+    """The diff from `old` to `new`; `keys` are the `canonical_keys` of the names of `new`.
 
     Samples come in ascending order of the keys.
     """
     before: Rules = {}
     after: Rules = {}
-    position, end = 0, len(keys)
+    names = new.names
+    position, end, same = 0, len(keys), 0
     for key, value in old.items():
         while position < end and keys[position] < key:
-            after[keys[position]] = new[keys[position]]
+            after[keys[position]] = names[keys[position]]
             position += 1
         if position == end or keys[position] != key:
             before[key] = value
             continue
-        if (new[key] ^ value) & FLAGS_MASK:
-            before[key], after[key] = value, new[key]
+        if (names[key] ^ value) & FLAGS_MASK:
+            before[key], after[key] = value, names[key]
+        else:
+            same += 1
         position += 1
-    after.update((key, new[key]) for key in keys[position:])
-    return msgspec.structs.replace(diff(before, after), unchanged=len(new) - len(after))
+    after.update((key, names[key]) for key in keys[position:])
+    found = diff(Content(before, old.sides()), Content(after, new.sides))
+    return msgspec.structs.replace(found, unchanged=found.unchanged + same)

@@ -34,9 +34,9 @@ from resolver.generation.blobs import Blobs
 from resolver.generation.compare import compare
 from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
 from resolver.generation.mapped import open_list
-from resolver.rules.compile import canonical_keys, compile_rules, rules_digest
+from resolver.rules.compile import canonical_keys, compile_content, content_digest
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
-from resolver.rules.model import Rules
+from resolver.rules.model import Content
 from resolver.rules.parse import Parsed, parse_list
 from resolver.rules.patch import Patched, patch_rules
 
@@ -104,14 +104,14 @@ def work(job: Job) -> Outcome:
     blobs = Blobs(Path(job.blobs))
     started = time.perf_counter()
     parsed, not_found, changes = _patched(blobs, job) if job.source is None else _replaced(job.source, job)
-    keys = canonical_keys(parsed.rules)
-    digest = rules_digest(parsed.rules, keys)
-    changes = changes or _changes(blobs, job.previous, parsed.rules, keys, digest)
+    keys = canonical_keys(parsed.content.names)
+    digest = content_digest(parsed.content, keys)
+    changes = changes or _changes(blobs, job.previous, parsed.content, keys, digest)
     built = time.perf_counter()
-    octets = _store(blobs, digest, parsed.rules, keys, dry_run=job.dry_run)
+    octets = _store(blobs, digest, parsed.content, keys, dry_run=job.dry_run)
     return Outcome(
         rules=digest,
-        entries=len(parsed.rules),
+        entries=len(parsed.content),
         octets=octets,
         report=parsed.report,
         diff=changes,
@@ -154,12 +154,12 @@ def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
 
     Raises CorruptFile when the rules before are damaged: there is nothing to start from then.
     """
-    old = open_list(blobs, job.previous).rules() if job.previous else {}
+    old = open_list(blobs, job.previous).content() if job.previous else Content({})
     patched = patch_rules(old, job.add, job.remove, format=job.format, match=job.match, kind=job.kind)
-    return patched, patched.not_found, diff(old, patched.rules)
+    return patched, patched.not_found, diff(old, patched.content)
 
 
-def _changes(blobs: Blobs, previous: str | None, new: Rules, keys: list[bytes], digest: str) -> Diff | None:
+def _changes(blobs: Blobs, previous: str | None, new: Content, keys: list[bytes], digest: str) -> Diff | None:
     """What a whole list changes; None when the rules before are damaged.
 
     Such a push must not fail for want of a diff: it is how the damage gets repaired.
@@ -167,21 +167,21 @@ def _changes(blobs: Blobs, previous: str | None, new: Rules, keys: list[bytes], 
     if previous == digest:
         return Diff(unchanged=len(new))
     if previous is None:  # everything is new: show the first ones, count the rest
-        first = dict(itertools.islice(new.items(), MAX_SAMPLES))
-        return msgspec.structs.replace(diff({}, first), added=len(new))
+        first = Content(dict(itertools.islice(new.names.items(), MAX_SAMPLES)), new.sides[:MAX_SAMPLES])
+        return msgspec.structs.replace(diff(Content({}), first), added=len(new))
     try:
         return compare(open_list(blobs, previous), new, keys)
     except CorruptFile:
         return None
 
 
-def _store(blobs: Blobs, digest: str, rules: Rules, keys: list[bytes], *, dry_run: bool) -> int:
+def _store(blobs: Blobs, digest: str, content: Content, keys: list[bytes], *, dry_run: bool) -> int:
     """Make sure the compiled file stands there, whole; its size in octets (0: it does not)."""
     size = _whole(blobs, digest)
     if size or dry_run:
         return size
     limits.need(_BUILD_PER_RULE * len(keys) + _BUILD_PER_OCTET * sum(map(len, keys)))
-    data = compile_rules(rules, keys, digest)
+    data = compile_content(content, keys, digest)
     blobs.write(digest, data)
     return len(data)
 

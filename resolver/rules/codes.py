@@ -1,8 +1,9 @@
 """Every code of a report or a refusal, with its sentence. The API promises these codes.
 
-Three tables. `LINE_CODES` say what is wrong with one line that is counted and left out; `ASIDE_CODES`
-name what a line may be without being wrong; `REFUSALS` are the reasons for which a whole list is
-refused (HTTP 422), so that the old one stays in force. A code is never renamed; a sentence may be.
+`LINE_CODES` say what is wrong with one line that is counted and left out; `ASIDE_CODES` name what a line
+may be without being wrong; `UNENFORCEABLE_CODES` what is right and cannot be obeyed; `GUARD_CODES` what
+reaches too far and is held back; `REFUSALS` are the reasons for which a whole list, or a change by hand,
+is refused (HTTP 422), so that the old one stays in force. A code is never renamed; a sentence may be.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ LINE_CODES: Final[Mapping[str, str]] = {
     "not-dnsmasq": "This is no dnsmasq option; a rule looks like `address=/name/`.",
     "not-unbound": 'This is no unbound option; a rule looks like `local-zone: "name." always_nxdomain`.',
     "unknown-zone-type": "unbound knows no local-zone type of this name.",
+    "nothing-to-void": "The line takes back another rule; taken alone it says nothing.",
     # What is understood, and not supported: obeying it in part could block too much.
     "unsupported-pattern": "Masks that are more than `*.name` are not supported in this version.",
     "unsupported-regex": "Regular expressions are not supported in this version.",
@@ -61,10 +63,22 @@ ASIDE_CODES: Final[Mapping[str, str]] = {
 }
 """Code of a line that is no fault -> what it is."""
 
-TOO_WIDE: Final = "rule-too-wide"
-TOO_WIDE_SENTENCE: Final = "The rule speaks of the root or of a whole top-level domain."
+UNENFORCEABLE_CODES: Final[Mapping[str, str]] = {
+    "answer-in-allow-list": "An allow list says what passes; it cannot also say what is answered.",
+    "too-many-side-rules": "The list has more rules with conditions or answers than are kept.",
+    "rewrite-not-trusted": "The line would redirect a name; set `rewrites` of the list if you trust it to.",
+}
+"""Code of a line that is understood and left out, because a forwarder cannot, or may not, obey it."""
 
-SENTENCES: Final[Mapping[str, str]] = {**LINE_CODES, **ASIDE_CODES, TOO_WIDE: TOO_WIDE_SENTENCE}
+GUARD_CODES: Final[Mapping[str, str]] = {
+    "covers-root": "The rule covers every name there is.",
+    "covers-top-level": "The rule speaks of a whole top-level domain.",
+}
+"""Code of a rule that the guard holds back -> what it would cover."""
+
+TOO_WIDE: Final = "rule-too-wide"
+
+SENTENCES: Final[Mapping[str, str]] = {**LINE_CODES, **ASIDE_CODES, **UNENFORCEABLE_CODES, **GUARD_CODES}
 """Every code that a line can get -> its sentence."""
 
 REFUSALS: Final[Mapping[str, str]] = {

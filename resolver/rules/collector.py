@@ -1,24 +1,27 @@
 """Lines in, rules and counts out: the loop of every reading.
 
-A long list is nearly all of one shape, so it is cut into pieces of some 256 KB at line ends and the
-format's fast pattern is run over each piece by the regex engine; per name there remain one split, one
-join and one look into the dict, about 1.3 µs. Lines that the pattern leaves go to the format's reader
+A long list is nearly all of one or two shapes, so it is cut into pieces of some 256 KB at line ends and
+the format's fast patterns are run over each piece by the regex engine; per name there remain one split,
+one join and one look into the dict, about 1.3 µs. Lines that no pattern takes go to the format's reader
 one by one. Memory beyond the rules is one piece, whatever the length of the list or of a line.
 
-This module counts and never judges: what a line means is said in the formats, whether a list may be
-put in force in `resolver.rules.parse`.
+This module counts and never judges: what a line means is said in the formats, whether a rule reaches too
+far in `resolver.rules.guard`, whether a list may be put in force in `resolver.rules.parse`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Final
+
+import msgspec
 
 from resolver.dns.names import MAX_TEXT
 from resolver.rules.codes import MAX_LINE, SENTENCES
 from resolver.rules.formats.table import ListFormat
-from resolver.rules.lines import Item, Outcome, Rule, Skip
+from resolver.rules.lines import NO_OPTIONS, Item, Options, Outcome, Rule, Skip, Void
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BOTH,
@@ -26,15 +29,23 @@ from resolver.rules.model import (
     BLOCK_BOTH,
     FLAGS_MASK,
     LINE_SHIFT,
+    Content,
     Kind,
     Match,
     Rules,
     key_of,
 )
 from resolver.rules.report import MAX_SAMPLES, BadLine, safe_text
+from resolver.rules.side import ALLOW, APEX, BLOCK, BOTH, SideRule, canonical, meaning
 
 _PIECE: Final = 1 << 18
 """Octets that are read at a time."""
+
+MAX_SIDES: Final = 500_000
+"""Side rules of one list; a further one is counted and left out. Plain names have no bound of their own."""
+
+_NEVER: Final = rb"((?!))"
+"""A pattern that matches nothing and has one group, so that every format has two."""
 
 # A label, reversed, is closed by its length octet.
 _LENGTH: Final = [bytes((length,)) for length in range(256)]
@@ -59,31 +70,65 @@ def _set_flags(flags: int, match: Match, kind: Kind) -> int:
     return block | allow
 
 
+def _set_side(rule: SideRule, match: Match, kind: Kind) -> SideRule | Skip:
+    """The same for a side rule. An allow list allows; it cannot also say what is answered."""
+    reach, action = rule.reach, rule.action
+    if match != "auto" and not rule.everywhere:
+        reach = APEX if match == "exact" else BOTH
+    if kind == "allow":
+        if action not in (BLOCK, ALLOW):
+            return Skip("unenforceable", "answer-in-allow-list")
+        action = ALLOW
+    if (reach, action) == (rule.reach, rule.action):
+        return rule
+    return msgspec.structs.replace(rule, reach=reach, action=action)
+
+
+def _rooted(rule: Rule) -> SideRule | Rule:
+    """A rule on the root speaks of every name, which no key can: it is a side rule."""
+    if len(rule.wire) > 1:
+        return rule
+    action, reach = (ALLOW, rule.flags // ALLOW_APEX) if rule.flags & ALLOW_BOTH else (BLOCK, rule.flags)
+    return SideRule(action=action, reach=reach)
+
+
 class Collector:
-    """Rules and counts of one reading. Feed it with `read`, then look at its attributes."""
+    """The state of one reading.
 
-    def __init__(self, list_format: ListFormat, match: Match, kind: Kind) -> None:
+    `rules` and `sides` are what was found, `found` how many rules there were with repetitions; `counts`
+    the other lines by outcome and code; `invalid` and `unenforceable` the first of those, with their lines.
+    """
+
+    def __init__(
+        self, list_format: ListFormat, match: Match, kind: Kind, options: Options = NO_OPTIONS
+    ) -> None:
         self.rules: Rules = {}
-        self.lines = 0
-        """Lines begun so far, which is the number of the line being read."""
-        self.blanks = 0
-        self.found = 0
-        """Rules that lines gave, the same name counted each time."""
+        self.sides: list[SideRule] = []
+        self.lines = self.blanks = self.found = 0
         self.counts: dict[Outcome, Counter[str]] = {
-            outcome: Counter() for outcome in ("comment", "ignored", "not-dns", "invalid", "refused", "note")
+            outcome: Counter()
+            for outcome in ("comment", "ignored", "not-dns", "invalid", "unenforceable", "note")
         }
-        self.invalid: list[BadLine] = []
-        self.too_wide: list[BadLine] = []
-        """The first of each, as the report and the refusal show them."""
+        self.samples: dict[Outcome, list[BadLine]] = {"invalid": [], "unenforceable": []}
         self.last_skip = Skip("comment")
-        """The item that was counted last and was no rule."""
-        self._read_line = list_format.read
+        """What the line was that was read last and was no rule."""
+        self._ordered = list_format.ordered
+        self._make = list_format.make
+        self._options = options
+        self._reader = self._make(options)
+        self._match: Match = match
+        self._kind: Kind = kind
         self._flags = flag_table(match, kind)
-        self._fast_flags = self._flags[list_format.fast_flags]
-        self._find = re.compile(b"(?:" + list_format.fast + rb")|([^\n]*+)\n").findall
+        self._voids: list[Rule | SideRule] = []
+        fast = [*list_format.fast, (_NEVER, 0), (_NEVER, 0)][:2]
+        self._fast_flags = tuple(self._flags[flags] for _, flags in fast)
+        self._find = re.compile(b"(?:" + b"|".join(one for one, _ in fast) + rb")|([^\n]*+)\n").findall
 
-    def read(self, data: bytes, start: int = 0) -> None:
-        """Read every line from octet `start` on."""
+    def read(self, data: bytes, start: int = 0, progress: Callable[[int], None] | None = None) -> None:
+        """Read every line from octet `start` on, to the end of the list.
+
+        `progress` is told now and then how many octets have been read.
+        """
         size = len(data)
         while start < size:
             end = data.rfind(b"\n", start, start + _PIECE) + 1
@@ -97,20 +142,30 @@ class Collector:
                 self.lines += 1
                 self._slow(data[start : min(end, start + MAX_LINE + 1)])
             start = end
+            if progress is not None:
+                progress(start)
+        self._finish()
+
+    def content(self) -> Content:
+        """What was found, each rule once."""
+        return Content(self.rules, canonical(self.sides), self._ordered)
 
     def _read_piece(self, piece: bytes) -> None:
         """Read whole lines. The hot loop: nothing here may be a call that is not needed."""
-        setdefault, flags, length, line = self.rules.setdefault, self._fast_flags, _LENGTH, self.lines
-        for name, other in self._find(piece):
+        setdefault, length, line = self.rules.setdefault, _LENGTH, self.lines
+        first_flags, second_flags = self._fast_flags
+        for first, second, other in self._find(piece):
             line += 1
+            name = first or second
             if not name:
                 self.lines = line
                 self._slow(other)
                 continue
             if len(name) > MAX_TEXT:
                 self.lines = line
-                self._skip(Skip("invalid", "name-too-long"), name.decode("ascii"))
+                self._skip(Skip("invalid", "name-too-long"), name.decode("ascii"), line)
                 continue
+            flags = first_flags if first else second_flags
             labels = name.lower()[::-1].split(b".")
             key = b"".join([label + length[len(label)] for label in labels])
             value = line << LINE_SHIFT | flags
@@ -121,7 +176,7 @@ class Collector:
                 self.rules[key] = standing | flags
         self.lines = line
 
-    def read_line(self, text: str) -> list[Rule]:
+    def read_line(self, text: str) -> list[Rule | SideRule]:
         """Read one line that comes alone: count it, and return its rules instead of keeping them."""
         self.lines += 1
         self.last_skip = Skip("comment")
@@ -130,45 +185,96 @@ class Collector:
             items: list[Item] = [Skip("invalid", "several-words")]
         elif len(line) > MAX_LINE:
             items = [Skip("invalid", "line-too-long")]
+        elif not line:
+            items = [Skip("invalid", "name-empty")]
         else:
-            items = self._items(line) if line else [Skip("invalid", "name-empty")]
-        for item in items:
+            reader = self._make(self._options)
+            items = [*reader.read(line, 1), *(item for _, item in reader.finish())]
+        rules: list[Rule | SideRule] = []
+        for item in self._shaped(items):
             if isinstance(item, Skip):
-                self._skip(item, text)
-        return [item for item in items if isinstance(item, Rule)]
+                self._skip(item, text, self.lines)
+            elif isinstance(item, Void):
+                self._skip(Skip("invalid", "nothing-to-void"), text, self.lines)
+            else:
+                rules.append(item)
+        return rules
 
     def _slow(self, octets: bytes) -> None:
         """Read the line that `self.lines` stands at by the format's reader."""
         if len(octets) > MAX_LINE:
-            self._skip(Skip("invalid", "line-too-long"), octets[:MAX_LINE].decode("utf-8", "replace"))
+            text = octets[:MAX_LINE].decode("utf-8", "replace")
+            self._skip(Skip("invalid", "line-too-long"), text, self.lines)
             return
         text = octets.decode("utf-8", "replace").strip()
         if not text:
             self.blanks += 1
             return
-        for item in self._items(text):
-            if isinstance(item, Rule):
-                self._take(item)
+        for item in self._shaped(self._reader.read(text, self.lines)):
+            self._keep(item, text, self.lines)
+
+    def _finish(self) -> None:
+        """The end of the list: what the reader held back, and the rules that others took back."""
+        for line, item in self._reader.finish():
+            for shaped in self._shaped([item]):
+                self._keep(shaped, "", line)
+        for rule in self._voids:
+            if isinstance(rule, Rule):
+                self._take_back(rule)
+        void = {meaning(rule) for rule in self._voids if isinstance(rule, SideRule)}
+        if void:
+            self.sides = [rule for rule in self.sides if meaning(rule) not in void]
+        self._voids.clear()
+
+    def _shaped(self, items: Iterable[Item]) -> list[Item]:
+        """What a line says, as this list's description has it."""
+        shaped: list[Item] = []
+        for item in items:
+            if isinstance(item, Void):
+                inner = self._shape(item.rule)
+                shaped.append(inner if isinstance(inner, Skip) else Void(inner))
             else:
-                self._skip(item, text)
+                shaped.append(item if isinstance(item, Skip) else self._shape(item))
+        return shaped
 
-    def _items(self, text: str) -> list[Item]:
-        """What a stripped line says, with this list's flags."""
-        return [
-            Rule(item.wire, self._flags[item.flags]) if isinstance(item, Rule) else item
-            for item in self._read_line(text)
-        ]
+    def _shape(self, rule: Rule | SideRule) -> Rule | SideRule | Skip:
+        """One rule, as this list's description has it."""
+        if isinstance(rule, Rule):
+            rule = _rooted(rule)
+        if isinstance(rule, Rule):
+            return Rule(rule.wire, self._flags[rule.flags])
+        return _set_side(rule, self._match, self._kind)
 
-    def _take(self, rule: Rule) -> None:
-        """Add one rule; whoever named the key first keeps its line number."""
+    def _keep(self, item: Item, text: str, line: int) -> None:
+        """Add what one line said."""
+        if isinstance(item, Skip):
+            self._skip(item, text, line)
+        elif isinstance(item, Void):
+            self._voids.append(item.rule)
+        elif isinstance(item, Rule):
+            # Whoever named the key first keeps its line number.
+            key = key_of(item.wire)
+            self.found += 1
+            self.rules[key] = self.rules.get(key, line << LINE_SHIFT) | item.flags
+        elif len(self.sides) >= MAX_SIDES:
+            self._skip(Skip("unenforceable", "too-many-side-rules"), text, line)
+        else:
+            self.found += 1
+            self.sides.append(msgspec.structs.replace(item, line=line))
+
+    def _take_back(self, rule: Rule) -> None:
+        """Remove the flags of one plain rule."""
         key = key_of(rule.wire)
-        self.found += 1
-        self.rules[key] = self.rules.get(key, self.lines << LINE_SHIFT) | rule.flags
+        left = self.rules.get(key, 0) & ~rule.flags
+        if left & FLAGS_MASK:
+            self.rules[key] = left
+        else:
+            self.rules.pop(key, None)
 
-    def _skip(self, item: Skip, text: str) -> None:
-        """Count a line that is no rule, and keep it as a sample if it is a fault."""
+    def _skip(self, item: Skip, text: str, line: int) -> None:
+        """Count a line that is no rule, and keep it as a sample if somebody should look at it."""
         self.last_skip = item
         self.counts[item.outcome][item.code] += 1
-        samples = {"invalid": self.invalid, "refused": self.too_wide}.get(item.outcome)
+        samples = self.samples.get(item.outcome)
         if samples is not None and len(samples) < MAX_SAMPLES:
-            samples.append(BadLine(self.lines, safe_text(text), item.code, SENTENCES[item.code]))
+            samples.append(BadLine(line, safe_text(text), item.code, SENTENCES[item.code]))

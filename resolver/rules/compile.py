@@ -1,9 +1,9 @@
-"""Rules → their digest, and → one immutable file that a worker can map and ask.
+"""A list's content → its digest, and → one immutable file that a worker can map and ask.
 
 The digest names the file and is promised for ever: SHA-256 over the canonical rules, that is the
-keys in ascending order with their flags. Line numbers are not part of it, since a comment more in
-a list changes no answer. So the same rules make the same digest from whatever format, order or
-program version; the octets of the file need not be the same (`resolver.rules.layout`).
+keys in ascending order with their flags, then the side rules. Line numbers are not part of it, since a
+comment more in a list changes no answer. So the same rules make the same digest from whatever format,
+order or program version; the octets of the file need not be the same (`resolver.rules.layout`).
 
 Building holds the interpreter for some seconds per million names: it belongs into a process of its
 own, and `resolver.generation` gives it one.
@@ -14,18 +14,24 @@ from __future__ import annotations
 import hashlib
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import marisa_trie
 
-from resolver.rules import layout
-from resolver.rules.model import FLAGS_MASK, Rules
+from resolver.rules import layout, sides
+from resolver.rules.expressions.automaton import build
+from resolver.rules.model import ASIDE, FLAGS_MASK, LINE_SHIFT, Content, Rules
+from resolver.rules.side import SideRule, meaning
 
 _CANONICAL: Final = b"belisha rules 1\n"
 """What every digest begins with: another way to write rules down would begin otherwise."""
 
 _BATCH: Final = 1 << 16
+
+_SIDES: Final = b"\0side rules\n"
+_ORDERED: Final = b"\0ordered\n"
+"""What stands between the parts; no batch of names begins with a key of no octets."""
 
 
 def canonical_keys(rules: Rules) -> list[bytes]:
@@ -34,12 +40,14 @@ def canonical_keys(rules: Rules) -> list[bytes]:
     return sorted(rules)
 
 
-def rules_digest(rules: Rules, keys: Sequence[bytes] | None = None) -> str:
-    """SHA-256 of the canonical rules, in hexadecimal; `keys` are their `canonical_keys`.
+def content_digest(content: Content, keys: Sequence[bytes] | None = None) -> str:
+    """SHA-256 of the canonical rules, in hexadecimal; `keys` are the `canonical_keys` of the names.
 
     Hashed are, for batches of 65536 keys: the length octets of the keys, their flags, the keys. A
-    name has at most 254 octets without its root, so each length is one octet.
+    name has at most 254 octets without its root, so each length is one octet. Then the side rules in
+    their order, each with its length before it.
     """
+    rules, others, ordered = content
     digest = hashlib.sha256(_CANONICAL)
     kinds = set(map(FLAGS_MASK.__and__, rules.values()))
     only = bytes(kinds) if len(kinds) == 1 else b""  # spares a look-up for each key of most lists
@@ -49,31 +57,80 @@ def rules_digest(rules: Rules, keys: Sequence[bytes] | None = None) -> str:
         digest.update(bytes(map(len, batch)))
         digest.update(only * len(batch) or bytes(rules[key] & FLAGS_MASK for key in batch))
         digest.update(b"".join(batch))
+    if others:
+        digest.update(_SIDES)
+        for octets in map(meaning, others):
+            digest.update(len(octets).to_bytes(4, "big") + octets)
+    if ordered:
+        digest.update(_ORDERED)
     return digest.hexdigest()
 
 
-def compile_rules(rules: Rules, keys: Sequence[bytes] | None = None, digest: str | None = None) -> bytes:
-    """The compiled file of these rules, for `CompiledList`.
+def compile_content(
+    content: Content, keys: Sequence[bytes] | None = None, digest: str | None = None
+) -> bytes:
+    """The compiled file of this content, for `CompiledList`.
 
-    `keys` are their `canonical_keys` and `digest` their `rules_digest`, for whoever has them already.
-    A million names take some 13 octets each: 9 of trie, 4 of values. Raises ValueError or KeyError
-    when `keys` are others, or in another order.
+    `keys` are the `canonical_keys` of its names and `digest` its `content_digest`, for whoever has them
+    already. A million names take some 13 octets each: 9 of trie, 4 of values. Raises ValueError or
+    KeyError when `keys` are others, or in another order.
     """
+    rules = content.names
     keys = canonical_keys(rules) if keys is None else keys
+    digest = digest or content_digest(content, keys)
+    keyed, everywhere = _by_key(content.sides)
+    if keyed:
+        rules = _with_sides(rules, keyed)
+        keys = canonical_keys(rules)
     # Three nested tries (the default) are the smallest. In label order the trie gives its keys back in
     # ascending order, at no measured cost.
     trie = marisa_trie.BinaryTrie(keys, order=marisa_trie.LABEL_ORDER)
     values = _values(rules, keys, trie)
-    flags = bytes(map(FLAGS_MASK.__and__, values))
+    flags = bytes(map(_FILE_FLAGS.__and__, values))
     uniform = flags[0] if flags and flags.count(flags[0]) == len(flags) else 0
     if sys.byteorder == "big":
         values.byteswap()
     return layout.assemble(
+        layout.Parts(
+            trie.tobytes(),
+            values.tobytes(),
+            b"" if uniform else flags,
+            sides.pack({trie.get(key): found for key, found in keyed.items()}, everywhere),
+            _automata(everywhere),
+        ),
+        bytes.fromhex(digest),
         entries=len(rules),
+        rules=len(content),
         uniform_flags=uniform,
-        digest=bytes.fromhex(digest or rules_digest(rules, keys)),
-        parts=(trie.tobytes(), values.tobytes(), b"" if uniform else flags),
+        ordered=content.ordered,
     )
+
+
+_FILE_FLAGS: Final = FLAGS_MASK | ASIDE
+
+
+def _by_key(rules: Sequence[SideRule]) -> tuple[dict[bytes, list[SideRule]], list[SideRule]]:
+    """Side rules by their key, and those that no key leads to."""
+    keyed: dict[bytes, list[SideRule]] = {}
+    for rule in rules:
+        if not rule.everywhere:
+            keyed.setdefault(rule.key, []).append(rule)
+    return keyed, [rule for rule in rules if rule.everywhere]
+
+
+def _with_sides(rules: Rules, keyed: Mapping[bytes, Sequence[SideRule]]) -> Rules:
+    """The names of the trie: plain ones, and those at which side rules stand."""
+    names = dict(rules)
+    for key, found in keyed.items():
+        line = min(rule.line for rule in found)
+        names[key] = names.get(key, line << LINE_SHIFT) | ASIDE
+    return names
+
+
+def _automata(rules: Sequence[SideRule]) -> bytes:
+    """What finds the expressions among these rules, each by its place; empty if there are none."""
+    sources = [rule.expression for rule in rules if rule.expression]
+    return build(sources) if sources else b""
 
 
 def _values(rules: Rules, keys: Sequence[bytes], trie: marisa_trie.BinaryTrie) -> array[int]:

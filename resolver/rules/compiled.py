@@ -1,14 +1,18 @@
 """A compiled list: mapped from its file, asked for every first-seen name.
 
-    match    which verdict bits the list has for a name. The hot path, see below
-    explain  which of its rules speak of a name, with their lines, for people
-    rules    everything back, to take a diff or to change single names
+    match       which verdict bits the list has for a name. The hot path, see below
+    explain     which of its plain rules speak of a name, with their lines, for people
+    asides      which side rules a name leads to; their other conditions are for whoever asks
+    everywhere  the side rules that no name leads to
+    found_in    those of them whose expression is found in a name
+    content     everything back, to take a diff or to change single names
 
 A name is looked up by its key (reversed wire name, `resolver.rules.model`). The trie returns every
 stored key that the key begins with, the shortest first; for nearly all names that is none, and the
 answer is there after one call. Otherwise each must end where a label of the name ends: reversed, a
 length octet stands behind its label, and 0x2D, 0x30 to 0x39 and 0x5F are also the hyphen, the digits
 and the underscore. The stored name itself is matched by its APEX bits, a name below it by its BELOW bits.
+In an ordered list the longest name that says anything is the only one that counts.
 
 Nothing is copied out of the mapping. The object must not be used after its buffer was closed.
 """
@@ -23,32 +27,44 @@ from typing import Final, NamedTuple
 import marisa_trie
 
 from resolver.errors import CorruptFile
-from resolver.rules import layout
+from resolver.rules import layout, side
+from resolver.rules.expressions.automaton import Matcher
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
     ALLOWED,
+    ASIDE,
     BLOCK_APEX,
     BLOCK_BELOW,
     BLOCKED,
+    CONDITIONAL,
     FLAGS_MASK,
     LINE_SHIFT,
-    Rules,
+    Content,
     name_of,
 )
+from resolver.rules.side import SideRule, canonical
+from resolver.rules.sides import Sides
 
 _VALUE: Final = struct.Struct("<I")
+_DECIDED: Final = BLOCKED | ALLOWED
+_FILE_FLAGS: Final = FLAGS_MASK | ASIDE
 
-_APEX: Final = bytes(
-    (BLOCKED if flags & BLOCK_APEX else 0) | (ALLOWED if flags & ALLOW_APEX else 0)
-    for flags in range(FLAGS_MASK + 1)
-)
+
+def _verdicts(block: int, allow: int) -> bytes:
+    """Flags of a file -> verdict bits, when these flags are the ones that count."""
+    return bytes(
+        (BLOCKED if flags & block else 0)
+        | (ALLOWED if flags & allow else 0)
+        | (CONDITIONAL if flags & ASIDE else 0)
+        for flags in range(_FILE_FLAGS + 1)
+    )
+
+
+APEX_VERDICTS: Final = _verdicts(BLOCK_APEX, ALLOW_APEX)
 """Flags -> verdict bits for the name itself."""
 
-_BELOW: Final = bytes(
-    (BLOCKED if flags & BLOCK_BELOW else 0) | (ALLOWED if flags & ALLOW_BELOW else 0)
-    for flags in range(FLAGS_MASK + 1)
-)
+BELOW_VERDICTS: Final = _verdicts(BLOCK_BELOW, ALLOW_BELOW)
 """Flags -> verdict bits for every name below."""
 
 
@@ -74,19 +90,32 @@ class CompiledList:
         header = layout.read_header(view)
         if verify and layout.checksum(view[layout.HEADER_SIZE :]) != header.checksum:
             raise CorruptFile("its content does not match its checksum")
-        self.entries: Final[int] = header.entries
+        self.entries: Final[int] = header.rules
         self.digest: Final[str] = header.digest.hex()
-        self._uniform = header.uniform_flags & FLAGS_MASK
+        self.ordered: Final[bool] = header.ordered
+        self._uniform = header.uniform_flags & _FILE_FLAGS
         self._flags = _section(view, header.flags)
         self._values = _section(view, header.values)
         self._trie = _map_trie(_section(view, header.trie), header.entries)
         self._prefixes = self._trie.prefixes
+        self._sides = Sides(_section(view, header.sides))
+        self.everywhere: Final[tuple[SideRule, ...]] = tuple(
+            rule for rule in self._sides.everywhere if not rule.expression
+        )
+        self._expressions = tuple(rule for rule in self._sides.everywhere if rule.expression)
+        self._matcher = Matcher(_section(view, header.automata)) if self._expressions else None
 
     def __len__(self) -> int:
         return self.entries
 
+    @property
+    def searches(self) -> bool:
+        """Whether rules stand here that no name leads to: expressions, clients, every name."""
+        return bool(self._expressions or self.everywhere)
+
     def match(self, key: bytes) -> int:
-        """BLOCKED | ALLOWED bits for the key of a lower-cased name; 0 when no rule speaks of it."""
+        """BLOCKED | ALLOWED | CONDITIONAL bits for the key of a lower-cased name; 0 when no rule with a
+        key speaks of it. With CONDITIONAL, or when the list `searches`, the rest must be asked."""
         found = self._prefixes(key)
         return self._judge(key, found) if found else 0
 
@@ -100,34 +129,68 @@ class CompiledList:
                 end -= key[end - 1] + 1
             if end == size:
                 flags = self._uniform or self._flags[self._trie.get(prefix)]
-                verdict |= (_APEX if size == whole else _BELOW)[flags]
+                verdict |= (APEX_VERDICTS if size == whole else BELOW_VERDICTS)[flags]
+                if self.ordered and verdict & _DECIDED:
+                    break
         return verdict
 
-    def explain(self, key: bytes) -> list[Found]:
-        """Every rule that speaks of the name, the most specific first."""
-        # The same walk as in `_judge`, kept apart from it: that one may not build anything.
-        reasons = []
+    def _ancestors(self, key: bytes) -> Iterator[tuple[bytes, int, bool]]:
+        """The same walk for people: stored key, its id, whether it is the name itself; deepest first."""
+        # Kept apart from `_judge`, which may not build anything.
         end = whole = len(key)
         for prefix in reversed(self._prefixes(key)):
             while end > len(prefix):
                 end -= key[end - 1] + 1
-            if end != len(prefix):
-                continue
-            value = self._value(self._trie.get(prefix))
-            apex = end == whole
+            if end == len(prefix):
+                yield prefix, self._trie.get(prefix), end == whole
+
+    def explain(self, key: bytes) -> list[Found]:
+        """Every plain rule that speaks of the name, the most specific first."""
+        reasons = []
+        for prefix, key_id, apex in self._ancestors(key):
+            value = self._value(key_id)
             flags = value & (BLOCK_APEX | ALLOW_APEX if apex else BLOCK_BELOW | ALLOW_BELOW)
             if flags:
                 reasons.append(Found(name_of(prefix), flags, value >> LINE_SHIFT))
         return reasons
 
-    def rules(self) -> Rules:
-        """All rules, in ascending order of their keys. Needs the memory that compiling them needed."""
-        return dict(self.items())
+    def asides(self, key: bytes) -> list[SideRule]:
+        """The side rules at this name, or above it and reaching below; the most specific first."""
+        return [
+            rule
+            for _, key_id, apex in self._ancestors(key)
+            if self._value(key_id) & ASIDE
+            for rule in self._sides.at(key_id)
+            if rule.reach & (side.APEX if apex else side.BELOW)
+        ]
+
+    def found_in(self, subject: bytes) -> list[SideRule]:
+        """The expression rules that speak of a name (`resolver.rules.expressions.subject`)."""
+        if self._matcher is None:
+            return []
+        found = frozenset(self._matcher.find(subject))
+        return [rule for place, rule in enumerate(self._expressions) if (place in found) != rule.invert]
+
+    def content(self) -> Content:
+        """All rules, names in ascending order of their keys. Needs the memory that compiling needed."""
+        return Content(dict(self.items()), canonical(self._sides.all()), self.ordered)
+
+    def sides(self) -> tuple[SideRule, ...]:
+        """All side rules, in canonical order."""
+        return canonical(self._sides.all())
 
     def items(self) -> Iterator[tuple[bytes, int]]:
-        """The same, one after the other: key, and flags | line << LINE_SHIFT."""
+        """The plain rules in ascending order of their keys: key, and flags | line << LINE_SHIFT."""
         for key, key_id in self._trie.iteritems():
-            yield key, self._value(key_id)
+            value = self._value(key_id)
+            if value & FLAGS_MASK:
+                yield key, value & ~ASIDE
+
+    def flags(self) -> Iterator[tuple[bytes, int]]:
+        """What a merged index needs: every key of the trie in ascending order, and its flags with ASIDE."""
+        uniform, flags = self._uniform, self._flags
+        for key, key_id in self._trie.iteritems():
+            yield key, uniform or flags[key_id]
 
     def _value(self, key_id: int) -> int:
         """Flags and line of the key with this id."""

@@ -1,6 +1,7 @@
 """What changes from one set of rules to another: counts, and the first names of each kind.
 
 A rule is *changed* when the same name blocks or allows differently; another line number is no change.
+Side rules are added or removed whole: one with another condition is another rule.
 Samples are in the notation of `resolver.rules.render`, so that a person sees at a glance what a push
 would do; they are few whatever the size of the lists.
 """
@@ -11,8 +12,9 @@ from typing import Final
 
 import msgspec
 
-from resolver.rules.model import FLAGS_MASK, Rules
-from resolver.rules.render import render_rule
+from resolver.rules.model import FLAGS_MASK, Content, Rules
+from resolver.rules.render import render_rule, render_side
+from resolver.rules.side import SideRule, meaning
 
 MAX_SAMPLES: Final = 20
 """Names of each kind that are shown."""
@@ -30,20 +32,31 @@ class Diff(msgspec.Struct, frozen=True):
     changed_sample: list[str] = msgspec.field(default_factory=list)
 
 
-def diff(old: Rules, new: Rules) -> Diff:
-    """Compare two sets of rules; samples come in the order of the rules."""
-    added = [key for key in new if key not in old]
-    changed = [key for key, value in new.items() if (old.get(key, value) ^ value) & FLAGS_MASK]
-    removed = [key for key in old if key not in new]
+def diff(old: Content, new: Content) -> Diff:
+    """Compare two contents; samples come in the order of the rules, plain names first."""
+    before, after = old.names, new.names
+    added = [key for key in after if key not in before]
+    changed = [key for key, value in after.items() if (before.get(key, value) ^ value) & FLAGS_MASK]
+    removed = [key for key in before if key not in after]
+    old_sides = {meaning(rule): rule for rule in old.sides}
+    new_sides = {meaning(rule): rule for rule in new.sides}
+    more = [rule for octets, rule in new_sides.items() if octets not in old_sides]
+    less = [rule for octets, rule in old_sides.items() if octets not in new_sides]
     return Diff(
-        added=len(added),
-        removed=len(removed),
+        added=len(added) + len(more),
+        removed=len(removed) + len(less),
         changed=len(changed),
-        unchanged=len(new) - len(added) - len(changed),
-        added_sample=[_text(key, new) for key in added[:MAX_SAMPLES]],
-        removed_sample=[_text(key, old) for key in removed[:MAX_SAMPLES]],
-        changed_sample=[f"{_text(key, old)} -> {_text(key, new)}" for key in changed[:MAX_SAMPLES]],
+        unchanged=len(after) - len(added) - len(changed) + len(new_sides) - len(more),
+        added_sample=_sample(added, after, more),
+        removed_sample=_sample(removed, before, less),
+        changed_sample=[f"{_text(key, before)} -> {_text(key, after)}" for key in changed[:MAX_SAMPLES]],
     )
+
+
+def _sample(keys: list[bytes], rules: Rules, sides: list[SideRule]) -> list[str]:
+    """The first of these rules as text."""
+    names = [_text(key, rules) for key in keys[:MAX_SAMPLES]]
+    return names + [render_side(rule) for rule in sides[: MAX_SAMPLES - len(names)]]
 
 
 def _text(key: bytes, rules: Rules) -> str:

@@ -1,19 +1,23 @@
-"""The layout of a compiled list: one header, then up to three sections. Offsets in octets.
+"""The layout of a compiled list: one header, then up to five sections. Offsets in octets.
 
        0  magic        "BELISHA\\n"
-       8  version      u32, 1
+       8  version      u32, 2
       12  size         u64, of the whole file
-      20  entries      u32, names in the file
-      24  flags        u32, the flags of every name if they are all the same, else 0
-      28  sections     3 pairs of offset u64, length u64: trie, values, flags
-      76  digest       32 octets, SHA-256 of the canonical rules
-     108  checksum     32 octets, BLAKE2b-256 of everything behind the header
-     140  header sum   u32, CRC-32 of the 140 octets before it
-     144  ...          the sections, each at a multiple of 8
+      20  entries      u32, names in the trie
+      24  rules        u32, rules in all: plain names and side rules
+      28  flags        u32, the flags of every name if they are all the same, else 0
+      32  ordered      u32, 1 if the most specific rule counts alone, else 0
+      36  sections     5 pairs of offset u64, length u64: trie, values, flags, sides, automata
+     116  digest       32 octets, SHA-256 of the canonical rules
+     148  checksum     32 octets, BLAKE2b-256 of everything behind the header
+     180  header sum   u32, CRC-32 of the 180 octets before it
+     184  ...          the sections, each at a multiple of 8
 
-    trie    marisa-trie (`BinaryTrie`) over the keys of `resolver.rules.model`; gives each key an id
-    values  u32 for each id: flags | line << 4. Read by explain and by whoever wants the rules back
-    flags   u8 for each id; absent when all are the same. All that a look-up needs beside the trie
+    trie      marisa-trie (`BinaryTrie`) over the keys of `resolver.rules.model`; gives each key an id
+    values    u32 for each id: flags | line << 5. Read by explain and by whoever wants the rules back
+    flags     u8 for each id; absent when all are the same. All that a look-up needs beside the trie
+    sides     the side rules, those of a key found by its id (`resolver.rules.sides`); may be empty
+    automata  what finds expressions in a name (`resolver.rules.expressions`); may be empty
 
 All numbers are little-endian. The header proves itself in constant time, so a truncated file or one
 of another kind is told apart without reading it; the checksum proves the rest when asked to.
@@ -29,10 +33,10 @@ from typing import Final, NamedTuple
 from resolver.errors import CorruptFile
 
 MAGIC: Final = b"BELISHA\n"
-VERSION: Final = 1
+VERSION: Final = 2
 ALIGNMENT: Final = 8
 
-_FIELDS: Final = struct.Struct("<8sIQII6Q32s32s")
+_FIELDS: Final = struct.Struct("<8sIQIIII10Q32s32s")
 _SUM: Final = struct.Struct("<I")
 
 HEADER_SIZE: Final = _FIELDS.size + _SUM.size
@@ -53,12 +57,26 @@ class Header(NamedTuple):
     """The header, taken apart and found consistent with the size of its file."""
 
     entries: int
+    rules: int
     uniform_flags: int
+    ordered: bool
     trie: Section
     values: Section
     flags: Section
+    sides: Section
+    automata: Section
     digest: bytes
     checksum: bytes
+
+
+class Parts(NamedTuple):
+    """The sections of a file that is to be made, in their order."""
+
+    trie: bytes
+    values: bytes
+    flags: bytes
+    sides: bytes = b""
+    automata: bytes = b""
 
 
 def checksum(content: Buffer) -> bytes:
@@ -66,8 +84,10 @@ def checksum(content: Buffer) -> bytes:
     return hashlib.blake2b(content, digest_size=32).digest()
 
 
-def assemble(entries: int, uniform_flags: int, digest: bytes, parts: tuple[bytes, bytes, bytes]) -> bytes:
-    """A whole file from its trie, values and flags sections."""
+def assemble(
+    parts: Parts, digest: bytes, *, entries: int, rules: int, uniform_flags: int = 0, ordered: bool = False
+) -> bytes:
+    """A whole file from its sections."""
     sections: list[Section] = []
     padded: list[bytes] = []
     at = HEADER_SIZE
@@ -77,7 +97,8 @@ def assemble(entries: int, uniform_flags: int, digest: bytes, parts: tuple[bytes
         at += len(padded[-1])
     content = b"".join(padded)
     numbers = [number for section in sections for number in section]
-    fields = _FIELDS.pack(MAGIC, VERSION, at, entries, uniform_flags, *numbers, digest, checksum(content))
+    head = (MAGIC, VERSION, at, entries, rules, uniform_flags, int(ordered))
+    fields = _FIELDS.pack(*head, *numbers, digest, checksum(content))
     return fields + _SUM.pack(zlib.crc32(fields)) + content
 
 
@@ -89,22 +110,24 @@ def read_header(buffer: memoryview) -> Header:
     if bytes(buffer[: len(MAGIC)]) != MAGIC:
         raise CorruptFile("it does not begin as a compiled list does")
     fields = buffer[: _FIELDS.size]
-    _, version, said, entries, uniform, *numbers, digest, content_sum = _FIELDS.unpack(fields)
+    _, version, said, entries, rules, uniform, ordered, *numbers, digest, content_sum = _FIELDS.unpack(fields)
     if version != VERSION:
         raise CorruptFile(f"it has version {version} of the layout, and this program reads {VERSION}")
     if _SUM.unpack_from(buffer, _FIELDS.size)[0] != zlib.crc32(fields):
         raise CorruptFile("its header does not match its own checksum")
     if said != size:
         raise CorruptFile(f"it has {size} octets, and its header says {said}")
-    trie, values, flags = (Section(*numbers[at : at + 2]) for at in (0, 2, 4))
-    header = Header(entries, uniform, trie, values, flags, digest, content_sum)
+    trie, values, flags, sides, automata = (Section(*numbers[at : at + 2]) for at in range(0, 10, 2))
+    header = Header(
+        entries, rules, uniform, bool(ordered), trie, values, flags, sides, automata, digest, content_sum
+    )
     _check_sections(header, size)
     return header
 
 
 def _check_sections(header: Header, size: int) -> None:
     """Every section inside the file and as long as the number of names asks for. Raises CorruptFile."""
-    for section in (header.trie, header.values, header.flags):
+    for section in (header.trie, header.values, header.flags, header.sides, header.automata):
         if section.offset % ALIGNMENT or section.offset + section.length > size:
             raise CorruptFile("its header names a section that is not inside the file")
     per_name = 0 if header.uniform_flags or not header.entries else 1

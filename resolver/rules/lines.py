@@ -89,6 +89,8 @@ class Options(NamedTuple):
     rewrites: bool = False
 
 
+NO_OPTIONS: Final = Options()
+
 MakeReader = Callable[[Options], Reader]
 
 COMMENT: Final[list[Item]] = [Skip("comment")]

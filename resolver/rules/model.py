@@ -75,7 +75,7 @@ class Content(NamedTuple):
     sides: tuple[SideRule, ...] = ()
     ordered: bool = False
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         return len(self.names) + len(self.sides)
 
 

@@ -3,7 +3,8 @@
     screen     what is no text at all is refused
     detect     the format, unless the list's description says it
     collect    line after line; a bad one is counted and never stops the rest
-    judge      a list without one rule, or with a rule that reaches too far, is refused
+    guard      rules that reach too far are held back
+    judge      a list of which no rule is left is refused
 
 So a list either goes into force as its report says, or not at all. Nothing but `ListRefused` comes
 out of here whatever goes in; time and memory grow with the octets given, which the caller bounds.
@@ -11,24 +12,37 @@ out of here whatever goes in; time and memory grow with the octets given, which 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from resolver.rules.codes import TOO_WIDE, refusal
+from resolver.rules.codes import SENTENCES, refusal
 from resolver.rules.collector import Collector
 from resolver.rules.detect import Detected, detect
 from resolver.rules.formats.table import FORMATS, UNSUPPORTED
+from resolver.rules.guard import PLAIN, Guard, Held, hold_back
 from resolver.rules.header import read_header
-from resolver.rules.model import Format, Kind, Match, Rules
-from resolver.rules.report import BadLine, Header, Report, by_frequency, count_rules
+from resolver.rules.lines import NO_OPTIONS, Options
+from resolver.rules.model import Content, Format, Kind, Match
+from resolver.rules.report import (
+    MAX_SAMPLES,
+    BadLine,
+    Header,
+    Report,
+    by_frequency,
+    count_rules,
+    count_sides,
+    safe_text,
+)
 from resolver.rules.screening import screen
 
 
 class Parsed(NamedTuple):
-    """What was read: the rules, and how that went."""
+    """What was read, and how that went."""
 
-    rules: Rules
+    content: Content
     report: Report
 
 
@@ -40,14 +54,24 @@ _VERY_SURE: Final = 0.9
 
 
 def parse_list(
-    data: bytes, *, format: Format = "auto", match: Match = "auto", kind: Kind = "block"
+    data: bytes,
+    *,
+    format: Format = "auto",
+    match: Match = "auto",
+    kind: Kind = "block",
+    options: Options = NO_OPTIONS,
+    guard: Guard = PLAIN,
+    progress: Callable[[int], None] | None = None,
 ) -> Parsed:
     """Read a whole list.
 
-    data     its octets: UTF-8 or ASCII, unpacked; a byte order mark and Windows line ends are fine
-    format   the notation, or "auto" to find it out
-    match    how far each line reaches, or "auto" for what the notation says
-    kind     "allow" turns every rule to an exception
+    data      its octets: UTF-8 or ASCII, unpacked; a byte order mark and Windows line ends are fine
+    format    the notation, or "auto" to find it out
+    match     how far each line reaches, or "auto" for what the notation says
+    kind      "allow" turns every rule to an exception
+    options   what the list is trusted with
+    guard     what no rule may cover
+    progress  is told now and then how many octets have been read
 
     Raises ListRefused with a code of `resolver.rules.codes.REFUSALS`; where lines were read, `extra` has the
     report and the offending lines. Nothing else is raised, whatever the octets.
@@ -55,13 +79,13 @@ def parse_list(
     start = screen(data)
     detected = detect(data[start : start + (1 << 20)])
     name = choose_format(format, detected)
-    collector = Collector(FORMATS[name], match, kind)
-    collector.read(data, start)
-    report = make_report(collector, name, detected, read_header(data))
-    refuse_wide_rules(collector, report)
-    if not collector.rules:
+    collector = Collector(FORMATS[name], match, kind, options)
+    collector.read(data, start, progress)
+    content, held = hold_back(collector.content(), guard)
+    report = make_report(collector, content, held, name, detected, read_header(data))
+    if not len(content):
         _refuse_without_rules(report)
-    return Parsed(collector.rules, report)
+    return Parsed(content, report)
 
 
 def choose_format(declared: Format, detected: Detected) -> str:
@@ -79,10 +103,17 @@ def choose_format(declared: Format, detected: Detected) -> str:
     raise refusal("format-not-supported", detail, {"format": name, "supported": list(FORMATS)})
 
 
-def make_report(collector: Collector, name: str, detected: Detected, header: Header) -> Report:
+def make_report(
+    collector: Collector,
+    content: Content,
+    held: Sequence[Held],
+    name: str,
+    detected: Detected,
+    header: Header,
+) -> Report:
     """Everything that was counted, as the report tells it."""
     counts = collector.counts
-    entries = len(collector.rules)
+    entries = len(content)
     return Report(
         format=name,
         detected=detected.format,
@@ -91,26 +122,41 @@ def make_report(collector: Collector, name: str, detected: Detected, header: Hea
         blanks=collector.blanks,
         comments=counts["comment"].total(),
         entries=entries,
-        rules=count_rules(collector.rules),
-        duplicates=collector.found - entries,
+        rules=count_rules(content.names),
+        side_rules=count_sides(content.sides),
+        ordered=content.ordered,
+        duplicates=max(0, collector.found - entries - len(held)),
         ignored=counts["ignored"].total(),
         ignored_by_code=by_frequency(counts["ignored"]),
         not_dns=counts["not-dns"].total(),
         not_dns_by_code=by_frequency(counts["not-dns"]),
         invalid_total=counts["invalid"].total(),
         invalid_by_code=by_frequency(counts["invalid"]),
-        invalid=collector.invalid,
-        refused=counts["refused"].total(),
+        invalid=collector.samples["invalid"],
+        unenforceable=counts["unenforceable"].total(),
+        unenforceable_by_code=by_frequency(counts["unenforceable"]),
+        unenforceable_lines=collector.samples["unenforceable"],
+        held=len(held),
+        held_by_code=by_frequency(Counter(one.code for one in held)),
+        held_lines=[held_line(one) for one in held[:MAX_SAMPLES]],
         notes=by_frequency(counts["note"]),
         header=header,
-        warnings=_warnings(collector, name, detected, header),
+        warnings=_warnings(collector, entries, held, name, detected, header),
     )
 
 
-def _warnings(collector: Collector, name: str, detected: Detected, header: Header) -> list[str]:
+def held_line(held: Held) -> BadLine:
+    """A rule that was held back, as a report shows it."""
+    return BadLine(held.line, safe_text(held.text), held.code, SENTENCES[held.code])
+
+
+def _warnings(
+    collector: Collector, entries: int, held: Sequence[Held], name: str, detected: Detected, header: Header
+) -> list[str]:
     """Plain sentences about what is no fault of a line, and yet probably one of the list."""
-    found, entries = collector.found, len(collector.rules)
+    found = collector.found
     invalid, notes = collector.counts["invalid"].total(), collector.counts["note"]
+    unenforceable = collector.counts["unenforceable"].total()
     unread = invalid + collector.counts["not-dns"].total()
     said = header.number_of_entries
     warnings = []
@@ -123,37 +169,27 @@ def _warnings(collector: Collector, name: str, detected: Detected, header: Heade
         warnings.append(f"More lines are invalid ({invalid}) than are rules ({found}).")
     if redirects := notes["foreign-address"]:
         warnings.append(f"Lines with an address to redirect to: {redirects}. Their names are blocked.")
-    if important := notes["important"]:
-        warnings.append(f"Rules that say $important: {important}. An allow rule still beats them.")
+    if held:
+        warnings.append(f"Rules held back because they cover too much: {len(held)}. They are not in force.")
+    if unenforceable:
+        warnings.append(f"Rules that cannot be obeyed here: {unenforceable}. They are not in force.")
     return warnings
-
-
-def refuse_wide_rules(collector: Collector, report: Report) -> None:
-    """Raises ListRefused (rule-too-wide) when a guard held a rule back."""
-    if not report.refused:
-        return
-    numbers = ", ".join(str(line.number) for line in collector.too_wide[:5])
-    more = ", …" if report.refused > 5 else ""
-    detail = (
-        f"{report.refused} of the rules would reach the root or a whole top-level domain such as `com` "
-        f"(line {numbers}{more}). Remove them and send the list again."
-    )
-    raise refusal(TOO_WIDE, detail, _extra(report, collector.too_wide))
 
 
 def _refuse_without_rules(report: Report) -> None:
     """Raises ListRefused for a list that has lines and yields no rule."""
     if report.lines == report.blanks + report.comments:
         detail = "There are only comments. Send the lines, or delete or disable the list."
-        raise refusal("list-empty", detail, _extra(report, []))
-    first = f" Line {report.invalid[0].number}: {report.invalid[0].message}" if report.invalid else ""
+        raise refusal("list-empty", detail, extra(report, []))
+    errors = report.invalid or report.held_lines or report.unenforceable_lines
+    first = f" Line {errors[0].number}: {errors[0].message}" if errors else ""
     detail = (
-        f"None of the {report.lines} lines is a rule in the format `{report.format}`.{first} "
-        "Check the list, or set its format."
+        f"None of the {report.lines} lines is a rule that can be obeyed in the format `{report.format}`."
+        f"{first} Check the list, or set its format."
     )
-    raise refusal("list-all-invalid", detail, _extra(report, report.invalid))
+    raise refusal("list-all-invalid", detail, extra(report, errors))
 
 
-def _extra(report: Report, errors: list[BadLine]) -> dict[str, object]:
+def extra(report: Report, errors: list[BadLine]) -> dict[str, object]:
     """The extension members of a problem document, JSON-ready."""
     return {"report": msgspec.to_builtins(report), "errors": msgspec.to_builtins(errors)}

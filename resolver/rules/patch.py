@@ -2,8 +2,9 @@
 
 Each line is written as in the list itself and read by the same reader. A line to remove takes away
 what the list says of that name with that action: `example.com` removes a block of the name and of what is
-below it, and leaves an exception `@@||example.com^` alone. Unlike a whole list, a change by hand is all or
-nothing: one line that is no rule refuses it, since whoever wrote it can see and mend it.
+below it, and leaves an exception `@@||example.com^` alone. A line that is a side rule removes the rule that
+means the same. Unlike a whole list, a change by hand is all or nothing: one line that is no rule, or that
+the guard would hold back, refuses it, since whoever wrote it can see and mend it.
 """
 
 from __future__ import annotations
@@ -13,59 +14,76 @@ from typing import NamedTuple
 
 import msgspec
 
-from resolver.rules.codes import SENTENCES, refusal
+from resolver.rules.codes import SENTENCES, TOO_WIDE, refusal
 from resolver.rules.collector import Collector
 from resolver.rules.detect import detect
 from resolver.rules.formats.table import FORMATS
-from resolver.rules.lines import Rule
-from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, FLAGS_MASK, Format, Kind, Match, Rules, key_of
-from resolver.rules.parse import choose_format, make_report, refuse_wide_rules
+from resolver.rules.guard import PLAIN, Guard, Held, hold_back
+from resolver.rules.lines import NO_OPTIONS, Options, Rule
+from resolver.rules.model import (
+    ALLOW_BOTH,
+    BLOCK_BOTH,
+    FLAGS_MASK,
+    Content,
+    Format,
+    Kind,
+    Match,
+    Rules,
+    key_of,
+)
+from resolver.rules.parse import choose_format, extra, held_line, make_report
 from resolver.rules.report import MAX_SAMPLES, BadLine, Header, Report, safe_text
+from resolver.rules.side import SideRule, canonical, meaning
 
 
 class Patched(NamedTuple):
-    """The rules afterwards; how the lines were read; lines to remove that named no rule."""
+    """The content afterwards; how the lines were read; lines to remove that named no rule."""
 
-    rules: Rules
+    content: Content
     report: Report
     not_found: list[str]
 
 
 def patch_rules(
-    rules: Rules,
+    content: Content,
     add: Sequence[str],
     remove: Sequence[str],
     *,
     format: Format = "auto",
     match: Match = "auto",
     kind: Kind = "block",
+    options: Options = NO_OPTIONS,
+    guard: Guard = PLAIN,
 ) -> Patched:
     """Remove, then add; whoever names a name in both wants it as it is added.
 
-    The rules given are not changed; a name that is added has no line number. The report counts the
+    The content given is not changed; a name that is added has no line number. The report counts the
     lines of `add`, then those of `remove`; its `entries` and `rules` are those of the whole list
     afterwards, its `duplicates` the added rules that stood there already. Raises ListRefused
     (line-invalid, rule-too-wide, format-not-supported); then nothing is to be changed.
     """
     detected = detect("\n".join([*add, *remove]).encode("utf-8", "replace"))
     name = choose_format(format, detected)
-    collector = Collector(FORMATS[name], match, kind)
+    collector = Collector(FORMATS[name], match, kind, options)
     faults: list[BadLine] = []
     # Everything is read before anything is changed, so a fault in the last line undoes nothing.
     adding = [rule for text in add for rule in _read(collector, text, faults)]
     removing = [(text, _read(collector, text, faults)) for text in remove]
-    collector.rules = dict(rules)
-    not_found = [text for text, found in removing if not _take_out(collector.rules, found)]
-    duplicates = sum(not _put_in(collector.rules, rule) for rule in adding)
-    report = make_report(collector, name, detected, Header())
+    rules, sides = dict(content.names), {meaning(rule): rule for rule in content.sides}
+    not_found = [text for text, found in removing if not _take_out(rules, sides, found)]
+    duplicates = sum(not _put_in(rules, sides, rule) for rule in adding)
+    patched = Content(rules, canonical(sides.values()), content.ordered or FORMATS[name].ordered)
+    _, held = hold_back(_added(adding), guard)
+    report = make_report(collector, patched, held, name, detected, Header())
     report = msgspec.structs.replace(report, duplicates=duplicates, warnings=[])
-    refuse_wide_rules(collector, report)
+    if held:
+        _refuse_wide(held, report)
     if faults:
         _refuse(faults, report)
-    return Patched(collector.rules, report, not_found)
+    return Patched(patched, report, not_found)
 
 
-def _read(collector: Collector, text: str, faults: list[BadLine]) -> list[Rule]:
+def _read(collector: Collector, text: str, faults: list[BadLine]) -> list[Rule | SideRule]:
     """The rules of one line. A line without one is a fault: comments, too, change nothing."""
     rules = collector.read_line(text)
     if not rules:
@@ -74,11 +92,17 @@ def _read(collector: Collector, text: str, faults: list[BadLine]) -> list[Rule]:
     return rules
 
 
-def _take_out(rules: Rules, found: list[Rule]) -> bool:
-    """Remove from each name what these rules do (block or allow), however far; False if none was there."""
-    # One line may hold several names (hosts, dnsmasq); it was found when one of them was.
+def _take_out(rules: Rules, sides: dict[bytes, SideRule], found: list[Rule | SideRule]) -> bool:
+    """Remove what these rules say; False if nothing of it was there.
+
+    Of a plain name goes what they do (block or allow), however far. One line may hold several names
+    (hosts, dnsmasq); it was found when one of them was.
+    """
     removed = False
     for rule in found:
+        if isinstance(rule, SideRule):
+            removed |= sides.pop(meaning(rule), None) is not None
+            continue
         key = key_of(rule.wire)
         standing = rules.get(key, 0)
         action = (BLOCK_BOTH if rule.flags & BLOCK_BOTH else 0) | (
@@ -92,12 +116,31 @@ def _take_out(rules: Rules, found: list[Rule]) -> bool:
     return removed
 
 
-def _put_in(rules: Rules, rule: Rule) -> bool:
+def _put_in(rules: Rules, sides: dict[bytes, SideRule], rule: Rule | SideRule) -> bool:
     """Add one rule; False if all of it stood there already."""
+    if isinstance(rule, SideRule):
+        return sides.setdefault(meaning(rule), rule) is rule
     key = key_of(rule.wire)
     standing = rules.get(key, 0)
     rules[key] = standing | rule.flags
     return rules[key] != standing
+
+
+def _added(rules: list[Rule | SideRule]) -> Content:
+    """What is added, as content of its own: the guard looks at nothing else."""
+    names: Rules = {}
+    for rule in rules:
+        if isinstance(rule, Rule):
+            key = key_of(rule.wire)
+            names[key] = names.get(key, 0) | rule.flags
+    return Content(names, tuple(rule for rule in rules if isinstance(rule, SideRule)))
+
+
+def _refuse_wide(held: list[Held], report: Report) -> None:
+    """Raises ListRefused (rule-too-wide) with every rule that the guard would hold back."""
+    first = held_line(held[0])
+    detail = f"`{first.text}` may not be added: {first.message} Leave it out, and send the change again."
+    raise refusal(TOO_WIDE, detail, extra(report, report.held_lines))
 
 
 def _refuse(faults: list[BadLine], report: Report) -> None:
@@ -107,5 +150,4 @@ def _refuse(faults: list[BadLine], report: Report) -> None:
         f"`{first.text}` is no rule in the format `{report.format}`: {first.message} "
         "Correct or leave out the lines named, and send the change again."
     )
-    extra = {"report": msgspec.to_builtins(report), "errors": msgspec.to_builtins(faults[:MAX_SAMPLES])}
-    raise refusal("line-invalid", detail, extra)
+    raise refusal("line-invalid", detail, extra(report, faults[:MAX_SAMPLES]))

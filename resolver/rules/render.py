@@ -25,6 +25,7 @@ from resolver.rules.model import (
     Rules,
     name_of,
 )
+from resolver.rules.side import SideRule
 
 _FORMS: Final = {
     BLOCK_APEX: "|{}^",
@@ -43,9 +44,14 @@ _WRITTEN: Final = tuple(
 
 
 def render(rules: Rules) -> Iterator[str]:
-    """One line for each rule and action, without newline."""
+    """One line for each plain rule and action, without newline."""
     for key, value in rules.items():
         yield from render_rule(key, value)
+
+
+def render_side(rule: SideRule) -> str:
+    """One side rule as text."""
+    return repr(rule)
 
 
 def render_rule(key: bytes, flags: int) -> Iterator[str]:

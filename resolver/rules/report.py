@@ -8,11 +8,12 @@ terminal. It must not influence what is in force; the rules alone do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 
+from resolver.rules import side
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
@@ -23,6 +24,7 @@ from resolver.rules.model import (
     FLAGS_MASK,
     Rules,
 )
+from resolver.rules.side import SideRule
 
 MAX_SAMPLES: Final = 100
 """Offending lines that a report names; the counts go on."""
@@ -51,6 +53,20 @@ class RuleCounts(msgspec.Struct, frozen=True):
     allow_below: int = 0
 
 
+class SideCounts(msgspec.Struct, frozen=True):
+    """Side rules by what they do (each once), and how many of them have which peculiarity."""
+
+    block: int = 0
+    allow: int = 0
+    answer: int = 0
+    cancel: int = 0
+    important: int = 0
+    expressions: int = 0
+    by_type: int = 0
+    by_client: int = 0
+    by_address: int = 0
+
+
 class Header(msgspec.Struct, frozen=True):
     """What the list says of itself in its first comments; None where it says nothing."""
 
@@ -74,7 +90,12 @@ class Report(msgspec.Struct, frozen=True):
     not_dns     rules for browsers: cosmetic, paths, ports; by code
     invalid_total, invalid_by_code, invalid
                 faults, counted; the first hundred with their lines
-    refused     rules that a guard held back; they make the whole list refused
+    unenforceable, unenforceable_by_code, unenforceable_lines
+                rules that are understood and cannot, or may not, be obeyed here
+    held, held_by_code, held_lines
+                rules that the guard held back because they cover too much; they are not in force
+    side_rules  rules with a condition, an expression or an answer of their own, by kind
+    ordered     inside this list the most specific rule counts alone
     notes       lines that are obeyed but not as their writer may think, by code
     header      what the list says of itself
     warnings    plain sentences worth showing to whoever pushed the list
@@ -96,7 +117,14 @@ class Report(msgspec.Struct, frozen=True):
     invalid_total: int = 0
     invalid_by_code: dict[str, int] = msgspec.field(default_factory=dict)
     invalid: list[BadLine] = msgspec.field(default_factory=list)
-    refused: int = 0
+    unenforceable: int = 0
+    unenforceable_by_code: dict[str, int] = msgspec.field(default_factory=dict)
+    unenforceable_lines: list[BadLine] = msgspec.field(default_factory=list)
+    held: int = 0
+    held_by_code: dict[str, int] = msgspec.field(default_factory=dict)
+    held_lines: list[BadLine] = msgspec.field(default_factory=list)
+    side_rules: SideCounts = msgspec.field(default_factory=SideCounts)
+    ordered: bool = False
     notes: dict[str, int] = msgspec.field(default_factory=dict)
     header: Header = msgspec.field(default_factory=Header)
     warnings: list[str] = msgspec.field(default_factory=list)
@@ -116,6 +144,22 @@ def count_rules(rules: Rules) -> RuleCounts:
         allow_exact=having(ALLOW_BOTH, ALLOW_APEX),
         allow_suffix=having(ALLOW_BOTH, ALLOW_BOTH),
         allow_below=having(ALLOW_BOTH, ALLOW_BELOW),
+    )
+
+
+def count_sides(sides: Sequence[SideRule]) -> SideCounts:
+    """Count side rules by kind."""
+    actions = Counter(rule.action for rule in sides)
+    return SideCounts(
+        block=actions[side.BLOCK],
+        allow=actions[side.ALLOW],
+        answer=actions[side.ANSWER],
+        cancel=actions[side.CANCEL],
+        important=sum(rule.important for rule in sides),
+        expressions=sum(bool(rule.expression) for rule in sides),
+        by_type=sum(bool(rule.types or rule.not_types) for rule in sides),
+        by_client=sum(rule.for_some for rule in sides),
+        by_address=sum(bool(rule.addresses) for rule in sides),
     )
 
 

@@ -13,7 +13,7 @@ from functools import cache
 import pytest
 
 from resolver.dns.names import from_host
-from resolver.rules.compile import compile_rules, rules_digest
+from resolver.rules.compile import compile_content, content_digest
 from resolver.rules.compiled import CompiledList
 from resolver.rules.model import BLOCKED, FLAGS_MASK, Match, Rules, key_of, name_of
 from resolver.rules.parse import parse_list
@@ -47,7 +47,7 @@ def rules_of(name: str, match: Match = "auto") -> Rules:
 
 @cache
 def compiled(name: str, match: Match = "auto") -> CompiledList:
-    return CompiledList(compile_rules(rules_of(name, match)))
+    return CompiledList(compile_content(rules_of(name, match)))
 
 
 def lists(names: tuple[str, ...], match: Match = "auto") -> list[CompiledList]:
@@ -68,12 +68,12 @@ def neighbours(rules: Rules, count: int) -> list[bytes]:
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_same_list_in_two_notations_has_the_same_digest(one: str, other: str) -> None:
-    assert rules_digest(rules_of(one)) == rules_digest(rules_of(other))
+    assert content_digest(rules_of(one)) == content_digest(rules_of(other))
 
 
 def test_formats_of_one_kind_have_the_same_digest() -> None:
     for kind in (EXACT, (*SUFFIX, WILDCARD)):
-        assert len({rules_digest(rules_of(f"{FOLDER}/{name}")) for name in kind}) == 1
+        assert len({content_digest(rules_of(f"{FOLDER}/{name}")) for name in kind}) == 1
 
 
 @cache

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from resolver.errors import ListRefused
-from resolver.rules.compile import compile_rules
+from resolver.rules.compile import compile_content
 from resolver.rules.compiled import CompiledList
 from resolver.rules.model import BLOCKED
 from resolver.rules.parse import parse_list
@@ -37,7 +37,7 @@ def test_list_reads_as_it_always_did(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, known in table().items() if "refused" not in known])
 def test_list_compiles_and_answers_for_each_of_its_names(name: str) -> None:
     rules = parse_list(read_list(name)).rules
-    compiled = CompiledList(compile_rules(rules), verify=True)
+    compiled = CompiledList(compile_content(rules), verify=True)
     assert compiled.rules() == rules
     blocking = [key for key, value in rules.items() if value & 1]
     assert all(compiled.match(key) & BLOCKED for key in blocking)

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from resolver.rules.compile import compile_rules
+from resolver.rules.compile import compile_content
 from resolver.rules.model import Rules
 from tests.unit.rules.shorthand import key
 
@@ -46,19 +46,19 @@ def answers(files: list[tuple[bytes, bool]]) -> str:
 
 
 def test_whole_file_answers() -> None:
-    data = compile_rules(RULES)
-    assert answers([(data, True), (data, False), (compile_rules({}), True)]) == "aaa"
+    data = compile_content(RULES)
+    assert answers([(data, True), (data, False), (compile_content({}), True)]) == "aaa"
 
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_cut_file_is_corrupt(verify: bool) -> None:
-    data = compile_rules(RULES)
+    data = compile_content(RULES)
     cuts = [(data[:size], verify) for size in {*range(200), *range(200, len(data), 61), len(data) - 1}]
     assert set(answers(cuts)) == {"c"}
 
 
 def test_changed_file_is_corrupt_when_verified() -> None:
-    chance, data = random.Random(3), compile_rules(RULES)
+    chance, data = random.Random(3), compile_content(RULES)
     files = []
     for _ in range(1000):
         changed = bytearray(data)

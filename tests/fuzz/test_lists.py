@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from resolver.dns.names import fold, labels, to_text
 from resolver.errors import ListRefused
 from resolver.rules.codes import REFUSALS
-from resolver.rules.compile import compile_rules
+from resolver.rules.compile import compile_content
 from resolver.rules.compiled import CompiledList
 from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, FLAGS_MASK, Format, Kind, Match, Rules, name_of
 from resolver.rules.parse import parse_list
@@ -61,7 +61,7 @@ def check(rules: Rules, kind: Kind) -> None:
         assert b"".join(bytes([len(part)]) + part for part in labels(name)) + b"\0" == name
         assert value & FLAGS_MASK and not value & FLAGS_MASK & ~allowed
         assert to_text(name).isprintable()
-    assert CompiledList(compile_rules(rules), verify=True).rules() == rules
+    assert CompiledList(compile_content(rules), verify=True).rules() == rules
     again = parse_list("\n".join(render(rules)).encode(), format="adblock").rules
     assert again.keys() == rules.keys()
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from resolver.dns.names import fold, from_text
 from resolver.policy.decide import PolicyList, Ruleset
-from resolver.rules.compile import compile_rules
+from resolver.rules.compile import compile_content
 from resolver.rules.compiled import CompiledList
 from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, key_of
 
@@ -19,7 +19,7 @@ def wire(name: str) -> bytes:
 def compiled(rules: Mapping[str, int]) -> CompiledList:
     """name → flags of `resolver.rules.model`; the first rule stands on line 1, and so on."""
     return CompiledList(
-        compile_rules(
+        compile_content(
             {
                 key_of(wire(name)): flags | line << LINE_SHIFT
                 for line, (name, flags) in enumerate(rules.items(), start=1)

@@ -17,9 +17,9 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from resolver.rules.codes import TOO_WIDE
+from resolver.dns.names import ROOT
 from resolver.rules.formats import hosts
-from resolver.rules.lines import COMMENT, FAST_NAME, Item, Skip, is_address, read_name, url_part
+from resolver.rules.lines import COMMENT, FAST_NAME, Item, Rule, Skip, is_address, read_name, url_part
 from resolver.rules.model import BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH
 
 FAST: Final = rb"\|\|" + FAST_NAME + rb"\^[ \t]*+\r?\n"
@@ -99,7 +99,7 @@ def _void_by(modifiers: str) -> Skip | None:
 def _read_pattern(pattern: str, shift: int) -> Item:
     """A pattern without modifiers → a rule, if it is a plain name between marks."""
     if pattern.strip("|^") in ("", "*", "*.", "."):  # matches every name there is
-        return Skip("refused", TOO_WIDE)
+        return Rule(ROOT, BLOCK_BOTH << shift)
     if is_address(pattern.strip("|^")):
         return Skip("invalid", "ip-address")
     if _URL_CHARACTERS(pattern):

@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from resolver.rules.codes import TOO_WIDE
-from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, is_address, read_name
+from resolver.dns.names import ROOT
+from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Rule, Skip, is_address, read_name
 from resolver.rules.model import ALLOW_BELOW, ALLOW_BOTH, BLOCK_BELOW, BLOCK_BOTH
 
 # A `server` or `local` option is a block only when nothing stands behind the last slash.
@@ -78,7 +78,7 @@ _SINKS: Final = frozenset(("", "#", "0.0.0.0", "127.0.0.1", "::", "::1"))  # noq
 def _read_domain(domain: str, flags: int) -> Item:
     """One name between slashes."""
     if domain in ("#", "*", "*."):  # `/#/` stands for any name
-        return Skip("refused", TOO_WIDE)
+        return Rule(ROOT, flags)
     if domain.startswith("*."):
         domain, flags = domain[2:], flags & (BLOCK_BELOW | ALLOW_BELOW)
     if "*" in domain:

@@ -1,36 +1,49 @@
-"""The formats that are read, as a table: fast pattern, flags, reader. The one place to add one.
+"""The formats that are read, as a table: fast patterns, reader, order. The one place to add one.
 
-A format is two things that must agree. Its *reader* understands every line. Its *fast pattern* matches
-whole lines, newline included, of the shape that makes up nearly all of a long list, and yields the
-name; every such line means `fast_flags`. What the pattern does not match the reader gets, so the
-pattern may be narrow but never wrong; a test holds each pattern to its reader.
+A format is two things that must agree. Its *reader* understands every line. Its *fast patterns* (none,
+one or two) each match whole lines, newline included, of a shape that makes up nearly all of a long list,
+and yield the name; every such line means the flags beside the pattern. What no pattern matches the
+reader gets, so a pattern may be narrow but never wrong; a test holds each pattern to its reader.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from resolver.rules.formats import adblock, dnsmasq, domains, hosts, unbound, wildcard
-from resolver.rules.lines import Reader
+from resolver.rules.lines import Item, LineReader, MakeReader
 
 
 class ListFormat(NamedTuple):
-    """How the lines of one format are read."""
+    """How the lines of one format are read.
+
+    fast      fast patterns with the flags that their lines mean, at most two
+    make      the reader, made anew for each list
+    ordered   inside such a list the most specific rule counts alone (`resolver.rules.model.Content`)
+    """
 
     name: str
-    fast: bytes
-    fast_flags: int
-    read: Reader
+    fast: tuple[tuple[bytes, int], ...]
+    make: MakeReader
+    ordered: bool = False
+
+
+def _stateless(read: Callable[[str], Sequence[Item]]) -> MakeReader:
+    """A reader for a format whose lines stand alone and ask for no options."""
+    return lambda _options: LineReader(read)
 
 
 FORMATS: Final[Mapping[str, ListFormat]] = {
-    "hosts": ListFormat("hosts", hosts.FAST, hosts.FAST_FLAGS, hosts.read),
-    "domains": ListFormat("domains", domains.FAST, domains.FAST_FLAGS, domains.read),
-    "wildcard": ListFormat("wildcard", wildcard.FAST, wildcard.FAST_FLAGS, wildcard.read),
-    "adblock": ListFormat("adblock", adblock.FAST, adblock.FAST_FLAGS, adblock.read),
-    "dnsmasq": ListFormat("dnsmasq", dnsmasq.FAST, dnsmasq.FAST_FLAGS, dnsmasq.read),
-    "unbound": ListFormat("unbound", unbound.FAST, unbound.FAST_FLAGS, unbound.read),
+    one.name: one
+    for one in (
+        ListFormat("hosts", ((hosts.FAST, hosts.FAST_FLAGS),), _stateless(hosts.read)),
+        ListFormat("domains", ((domains.FAST, domains.FAST_FLAGS),), _stateless(domains.read)),
+        ListFormat("wildcard", ((wildcard.FAST, wildcard.FAST_FLAGS),), _stateless(wildcard.read)),
+        ListFormat("adblock", ((adblock.FAST, adblock.FAST_FLAGS),), _stateless(adblock.read)),
+        ListFormat("dnsmasq", ((dnsmasq.FAST, dnsmasq.FAST_FLAGS),), _stateless(dnsmasq.read)),
+        ListFormat("unbound", ((unbound.FAST, unbound.FAST_FLAGS),), _stateless(unbound.read)),
+    )
 }
 
 UNSUPPORTED: Final = frozenset(("rpz", "regex", "pihole-regex"))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from resolver.rules.codes import TOO_WIDE
-from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, read_name, url_part
+from resolver.dns.names import ROOT
+from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Rule, Skip, read_name, url_part
 from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH
 
 FAST: Final = rb"\*\." + FAST_NAME + FAST_END
@@ -33,7 +33,7 @@ def read(line: str) -> list[Item]:
 def _read_word(word: str) -> Item:
     """The only word of a line."""
     if word in ("*", "*."):  # everything there is
-        return Skip("refused", TOO_WIDE)
+        return Rule(ROOT, BLOCK_BOTH)
     if word.startswith("="):
         return read_name(word[1:], BLOCK_APEX)
     name, flags = (word[2:], BLOCK_BOTH) if word.startswith("*.") else (word, BLOCK_APEX)

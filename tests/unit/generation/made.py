@@ -7,7 +7,7 @@ from pathlib import Path
 from resolver.generation.blobs import Blobs
 from resolver.generation.manifest import ListDescription, ListEntry, Manifest
 from resolver.generation.store import FILE_NAME, Store
-from resolver.rules.compile import compile_rules, rules_digest
+from resolver.rules.compile import compile_content, content_digest
 from resolver.rules.model import Kind
 from resolver.rules.parse import parse_list
 
@@ -22,8 +22,8 @@ def wire(name: str) -> bytes:
 def list_entry(blobs: Blobs, *names: str, kind: Kind = "block", enabled: bool = True) -> ListEntry:
     """A list of these names, compiled and stored."""
     parsed = parse_list("\n".join(names).encode() + b"\n", format="domains", match="suffix", kind=kind)
-    digest = rules_digest(parsed.rules)
-    blobs.write(digest, compile_rules(parsed.rules))
+    digest = content_digest(parsed.rules)
+    blobs.write(digest, compile_content(parsed.rules))
     description = ListDescription(kind=kind, format="domains", match="suffix", enabled=enabled)
     return ListEntry(description, digest, len(parsed.rules), "domains", AT)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.generation.compare import compare
-from resolver.rules.compile import canonical_keys, compile_rules
+from resolver.rules.compile import canonical_keys, compile_content
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import Diff, diff
 from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Rules, key_of
@@ -22,7 +22,7 @@ any_rules = st.dictionaries(names.map(lambda name: key_of(wire(name))), values, 
 
 
 def compared(old: Rules, new: Rules) -> Diff:
-    return compare(CompiledList(compile_rules(old)), new, canonical_keys(new))
+    return compare(CompiledList(compile_content(old)), new, canonical_keys(new))
 
 
 def in_key_order(rules: Rules) -> Rules:
