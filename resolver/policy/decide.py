@@ -138,7 +138,7 @@ class Ruleset:
     def __init__(self, lists: Sequence[PolicyList] = (), match: Callable[[bytes], int] | None = None) -> None:
         self.lists: Final = tuple(lists)
         self._match: Final = match or _in_turn([entry.rules for entry in self.lists])
-        self._searching: Final = any(entry.rules.searches for entry in self.lists)
+        self._searching: Final = tuple(entry.rules for entry in self.lists if entry.rules.searches)
 
     def rule(self, folded: bytes, qtype: int, client: str = "") -> Ruling:
         """The ruling for a lower-cased wire name, a type, and a client's address as text ("": unknown)."""
@@ -175,10 +175,19 @@ class Ruleset:
         """The slow road: side rules stand in the way, or somewhere."""
         key = key_of(folded)
         asked = Asked(key, qtype, client)
-        if found < CONDITIONAL and not any(self._aside(entry.rules, folded, asked) for entry in self.lists):
+        if found < CONDITIONAL and not self._is_sought(folded, asked):
             ruling = _PLAIN[found]
             return ruling if asked.common else _PRIVATE[id(ruling)]
         return _ruling(*_decide(self._everything(folded, asked)), asked)
+
+    def _is_sought(self, folded: bytes, asked: Asked) -> bool:
+        """Whether a rule that no name leads to applies."""
+        subject = subject_of(folded)
+        return any(
+            applies(rule, asked)
+            for rules in self._searching
+            for rule in (*rules.everywhere, *rules.found_in(subject))
+        )
 
     def _aside(self, rules: CompiledList, folded: bytes, asked: Asked) -> list[SideRule]:
         """The side rules of one list that apply, in no order."""
