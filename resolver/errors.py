@@ -4,6 +4,7 @@
     ├── SettingsError         whoever wrote the static file or the environment
     ├── RequestError          whoever called the admin API (or the command line): has a status
     │   └── ListRefused       ... by pushing a list that cannot be put in force as it is
+    ├── UnpackError           whoever packed the octets: cut, damaged, or a bomb; has a code
     ├── WireError             whoever sent the packet: a client or an upstream
     ├── StoreError            our own disk: full, read-only, or lying
     │   ├── CorruptFile       a compiled list or manifest that does not match its hash or format
@@ -55,6 +56,17 @@ class ListRefused(RequestError):
 
     def __init__(self, code: str, title: str, detail: str, extra: Mapping[str, object] | None = None) -> None:
         super().__init__(422, code, title, detail, extra)
+
+
+class UnpackError(BelishaError):
+    """Packed octets that cannot be undone, or not within the bound.
+
+    `code` is one of `encoding-broken`, `body-truncated`, `list-too-large`.
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class WireError(BelishaError):

@@ -1,7 +1,7 @@
 """Bodies as they arrive: received, unpacked and kept within bounds, whatever the sender does.
 
     socket -> pieces of the body (octets, time, silence bounded)
-           -> unpack (identity, gzip, zstd; output bounded piece by piece)
+           -> unpack (`resolver.generation.unpack`; output bounded piece by piece)
            -> sink (a file in the spool folder, or a small buffer)
 
 aiohttp could unpack by itself, but without a bound on what comes out; it is switched off in
@@ -19,27 +19,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import sys
 import tempfile
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from resolver.admin.problems import problem
-from resolver.errors import RequestError
+from resolver.errors import RequestError, UnpackError
 from resolver.generation.disk import storage_error
+from resolver.generation.unpack import ENCODINGS, unpacker
 from resolver.settings import Settings
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 FOLDER: Final = "spool"
 """Below the data directory: the same disk as the compiled files, and no other account may read it."""
@@ -48,7 +42,6 @@ SILENCE: Final = 15.0
 """Seconds without a single octet after which a sender is given up."""
 
 _MEGABYTE: Final = 1 << 20
-_PIECE: Final = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -158,7 +151,7 @@ async def receive(request: web.Request, limits: Limits, sink: Callable[[bytes], 
 
     `sink` has then been given something, but must not count it as a body unless this returns.
     """
-    unpack = _unpacker(encoding_of(request), limits.unpacked)
+    unpack = unpacker(encoding_of(request), limits.unpacked)
     if (request.content_length or 0) > limits.received:
         raise _too_large(limits.received)
     if not request.body_exists or request.content_length == 0:
@@ -169,10 +162,28 @@ async def receive(request: web.Request, limits: Limits, sink: Callable[[bytes], 
         received += len(piece)
         if received > limits.received:
             raise _too_large(limits.received)
-        await asyncio.to_thread(unpack.feed, piece, sink)
+        with _unpacking():
+            await asyncio.to_thread(unpack.feed, piece, sink)
     if received == 0:
         raise problem("body-empty", "The body has no octets. To do without a list, disable or delete it.")
-    unpack.finish()
+    with _unpacking():
+        unpack.finish()
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
+    """What is wrong with a packed body, as the sender is told it. Raises RequestError."""
+    try:
+        yield
+    except UnpackError as error:
+        raise problem(error.code, f"{error} {_REMEDIES[error.code]}") from error
+
+
+_REMEDIES: Final = {
+    "list-too-large": "The limit is `admin.list_mb`, and that of a JSON body its own.",
+    "encoding-broken": "Is Content-Encoding right?",
+    "body-truncated": "Send it again.",
+}
 
 
 def _too_large(limit: int) -> RequestError:
@@ -223,133 +234,7 @@ def encoding_of(request: web.Request) -> str:
     lines = request.headers.getall(hdrs.CONTENT_ENCODING, [])
     text = ", ".join(lines).strip().lower() or "identity"
     text = {"x-gzip": "gzip"}.get(text, text)  # RFC 9110 8.4.1.3
-    if text not in _UNPACKERS:
-        known = ", ".join(_UNPACKERS)
+    if text not in ENCODINGS:
+        known = ", ".join(ENCODINGS)
         raise problem("encoding-not-supported", f"`{text[:80]}` is not taken; use one of: {known}.")
     return text
-
-
-class _Decoder(Protocol):
-    """One gzip member or zstd frame. `unused` is what followed its end, once `done`."""
-
-    done: bool
-    unused: bytes
-
-    def decode(self, data: bytes) -> Iterator[bytes]:
-        """What comes out of these octets, in pieces of bounded size."""
-
-
-class _Gzip:
-    """One member of a gzip stream (RFC 1952 2.2); zlib itself bounds each piece of output."""
-
-    magic: Final = b"\x1f\x8b"
-    failures: Final[type[Exception]] = zlib.error
-
-    def __init__(self) -> None:
-        self._zlib: Final = zlib.decompressobj(wbits=31)
-        self.done = False
-        self.unused = b""
-
-    def decode(self, data: bytes) -> Iterator[bytes]:
-        while not self.done:
-            piece = self._zlib.decompress(data, _PIECE)
-            yield piece
-            data = self._zlib.unconsumed_tail
-            self.done = self._zlib.eof
-            if not data and len(piece) < _PIECE:
-                break
-        self.unused = self._zlib.unused_data
-
-
-_ZSTD_LIMITS: Final[dict[int, int]] = {zstd.DecompressionParameter.window_log_max: 23}
-"""8 MiB, the largest window that a zstd content coding may need (RFC 9659 3)."""
-
-
-class _Zstd:
-    """One frame of a zstd stream (RFC 8878 3.1), skippable frames included; output is bounded as above."""
-
-    magic: Final = b"\x28\xb5\x2f\xfd"
-    failures: Final[type[Exception]] = zstd.ZstdError
-
-    def __init__(self) -> None:
-        self._frame: Final = zstd.ZstdDecompressor(options=_ZSTD_LIMITS)
-        self.done = False
-        self.unused = b""
-
-    def decode(self, data: bytes) -> Iterator[bytes]:
-        while not self.done:
-            yield self._frame.decompress(data, _PIECE)
-            data = b""
-            self.done = self._frame.eof
-            if self._frame.needs_input:
-                break
-        self.unused = self._frame.unused_data
-
-
-class _Plain:
-    """Octets as they are, counted like the others: `admin.list_mb` may be the smaller limit."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def feed(self, data: bytes, sink: Callable[[bytes], None]) -> None:
-        self._left -= len(data)
-        if self._left < 0:
-            raise problem("list-too-large", _LARGE)
-        sink(data)
-
-    def finish(self) -> None:
-        """Octets that are not packed have no end of their own."""
-
-
-_LARGE: Final = (
-    "Unpacked, it is larger than `admin.list_mb` (a JSON body: its limit); unpacking stopped there."
-)
-
-
-class _Packed:
-    """Members or frames one after the other, until the body ends where one of them ends.
-
-    Both formats are made to be joined (`cat a.gz b.gz`), and tools that pack in parallel do so. What
-    follows the last and is no further one is rubbish, and then the rest is not to be trusted either.
-    """
-
-    def __init__(self, kind: type[_Gzip] | type[_Zstd], limit: int) -> None:
-        self._kind: Final = kind
-        self._left = limit
-        self._open: _Decoder | None = None
-        self._begun = False
-
-    def feed(self, data: bytes, sink: Callable[[bytes], None]) -> None:
-        try:
-            while data:
-                self._begun = True
-                self._open = self._open or self._kind()
-                for piece in self._open.decode(data):
-                    self._left -= len(piece)
-                    if self._left < 0:
-                        raise problem("list-too-large", _LARGE)
-                    sink(piece)
-                data = b""
-                if self._open.done:
-                    data, self._open = self._open.unused, None
-        except self._kind.failures as error:
-            raise problem(
-                "encoding-broken", f"It cannot be unpacked ({error}); is Content-Encoding right?"
-            ) from error
-
-    def finish(self) -> None:
-        if self._open is not None or not self._begun:
-            raise problem("body-truncated", "The packed stream ends before its end mark; send it again.")
-
-
-_UNPACKERS: Final[dict[str, Callable[[int], _Plain | _Packed]]] = {
-    "identity": _Plain,
-    "gzip": lambda limit: _Packed(_Gzip, limit),
-    "zstd": lambda limit: _Packed(_Zstd, limit),
-}
-"""Content codings (RFC 9110 8.4.1) that are taken."""
-
-
-def _unpacker(encoding: str, limit: int) -> _Plain | _Packed:
-    return _UNPACKERS[encoding](limit)

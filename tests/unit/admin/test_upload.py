@@ -16,12 +16,10 @@ from typing import NamedTuple
 
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 
 from resolver.admin import upload
 from resolver.admin.upload import empty_spool
-from resolver.errors import RequestError, StoreError
+from resolver.errors import StoreError
 from tests.unit.admin.plane import TAKE, Plane, running
 
 PATH = "/v1/lists/news/content"
@@ -296,30 +294,3 @@ def test_a_start_removes_what_a_killed_process_left(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
     with pytest.raises(StoreError):
         empty_spool(tmp_path / "missing" / "spool")
-
-
-@given(data=st.binary(max_size=3000), encoding=st.sampled_from(["gzip", "zstd"]), random=st.randoms())
-def test_pieces_of_any_size_unpack_alike(data: bytes, encoding: str, random: random.Random) -> None:
-    """However a packed stream is cut into pieces on its way, the same comes out."""
-    half = len(data) // 2
-    pack = gzip.compress if encoding == "gzip" else zstd
-    packed, out = pack(data[:half]) + pack(data[half:]), bytearray()
-    unpack = upload._unpacker(encoding, 3000)
-    while packed:
-        size = random.randint(1, len(packed))
-        unpack.feed(packed[:size], out.extend)
-        packed = packed[size:]
-    unpack.finish()
-    assert bytes(out) == data
-
-
-@given(st.binary(max_size=400), st.sampled_from(["gzip", "zstd"]), st.booleans())
-def test_no_octets_raise_anything_else(data: bytes, encoding: str, real: bool) -> None:
-    """Damaged streams are refused in our own words."""
-    start = (gzip.compress(TEXT) if encoding == "gzip" else zstd(TEXT))[: len(data)] if real else b""
-    unpack = upload._unpacker(encoding, 1000)
-    try:
-        unpack.feed(start + data, lambda piece: None)
-        unpack.finish()
-    except RequestError as error:
-        assert error.code in ("encoding-broken", "body-truncated", "list-too-large")
