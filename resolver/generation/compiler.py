@@ -23,8 +23,9 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import msgspec
 
@@ -32,11 +33,14 @@ from resolver.errors import CorruptFile, ListRefused, StoreError
 from resolver.generation import limits
 from resolver.generation.blobs import Blobs
 from resolver.generation.compare import compare
+from resolver.generation.guarding import load_guard
 from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
 from resolver.generation.mapped import open_list
 from resolver.rules.compile import canonical_keys, compile_content, content_digest
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
-from resolver.rules.model import Content
+from resolver.rules.guard import Guard
+from resolver.rules.lines import Options
+from resolver.rules.model import Content, Format, Kind, Match
 from resolver.rules.parse import Parsed, parse_list
 from resolver.rules.patch import Patched, patch_rules
 
@@ -104,7 +108,7 @@ def work(job: Job) -> Outcome:
     blobs = Blobs(Path(job.blobs))
     started = time.perf_counter()
     parsed, not_found, changes = _patched(blobs, job) if job.source is None else _replaced(job.source, job)
-    keys = canonical_keys(parsed.content.names)
+    keys = parsed.keys if isinstance(parsed, Parsed) else canonical_keys(parsed.content.names)
     digest = content_digest(parsed.content, keys)
     changes = changes or _changes(blobs, job.previous, parsed.content, keys, digest)
     built = time.perf_counter()
@@ -146,7 +150,28 @@ def _replaced(source: str, job: Job) -> tuple[Parsed, list[str], None]:
         data = Path(source).read_bytes()
     except OSError as error:
         raise StoreError(f"{source} cannot be read: {error.strerror}") from error
-    return parse_list(data, format=job.format, match=job.match, kind=job.kind), [], None
+    return parse_list(data, **_reading(job)), [], None
+
+
+class _Reading(TypedDict):
+    """How lines are read, for `parse_list` and `patch_rules` alike."""
+
+    format: Format
+    match: Match
+    kind: Kind
+    options: Options
+    guard: Guard
+
+
+def _reading(job: Job) -> _Reading:
+    """How the lines of a job are read. Raises StoreError when there is no guard to be had."""
+    return {
+        "format": job.format,
+        "match": job.match,
+        "kind": job.kind,
+        "options": Options(rewrites=job.rewrites),
+        "guard": load_guard(job.unguarded),
+    }
 
 
 def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
@@ -155,11 +180,13 @@ def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
     Raises CorruptFile when the rules before are damaged: there is nothing to start from then.
     """
     old = open_list(blobs, job.previous).content() if job.previous else Content({})
-    patched = patch_rules(old, job.add, job.remove, format=job.format, match=job.match, kind=job.kind)
+    patched = patch_rules(old, job.add, job.remove, **_reading(job))
     return patched, patched.not_found, diff(old, patched.content)
 
 
-def _changes(blobs: Blobs, previous: str | None, new: Content, keys: list[bytes], digest: str) -> Diff | None:
+def _changes(
+    blobs: Blobs, previous: str | None, new: Content, keys: Sequence[bytes], digest: str
+) -> Diff | None:
     """What a whole list changes; None when the rules before are damaged.
 
     Such a push must not fail for want of a diff: it is how the damage gets repaired.
@@ -175,7 +202,7 @@ def _changes(blobs: Blobs, previous: str | None, new: Content, keys: list[bytes]
         return None
 
 
-def _store(blobs: Blobs, digest: str, content: Content, keys: list[bytes], *, dry_run: bool) -> int:
+def _store(blobs: Blobs, digest: str, content: Content, keys: Sequence[bytes], *, dry_run: bool) -> int:
     """Make sure the compiled file stands there, whole; its size in octets (0: it does not)."""
     size = _whole(blobs, digest)
     if size or dry_run:
@@ -208,6 +235,8 @@ def _settle() -> int:
     answers = os.dup(sys.__stdout__.fileno()) if sys.__stdout__ else os.open(os.devnull, os.O_WRONLY)
     if sys.__stdout__:
         os.dup2(2, 1)
+    with contextlib.suppress(StoreError):  # whoever brings a job is told
+        load_guard()
     gc.freeze()  # what is imported stays; the collector need not look at it again
     return answers
 

@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from resolver.generation.manifest import Sha256
+from resolver.generation.manifest import PlainName, Sha256
 from resolver.rules.diff import Diff
 from resolver.rules.model import Format, Kind, Match
 from resolver.rules.report import Report
@@ -44,6 +44,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the text says; without it the lines of `add` and `remove` are applied to the rules `previous`.
     With `source`, `previous` is only what the diff is taken against. Both `None` is the empty list.
 
+    `format`, `match`, `kind`, `rewrites` and `unguarded` are as in `ListDescription`.
+
     `blobs` is the folder of the compiled files. `dry_run` does everything but write there. Limits
     of 0 mean what `resolver.generation.limits` says; megabytes are 2^20 octets.
     """
@@ -54,6 +56,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Format = "auto"
     match: Match = "auto"
     kind: Kind = "block"
+    rewrites: bool = False
+    unguarded: tuple[PlainName, ...] = ()
     add: list[str] = msgspec.field(default_factory=list)
     remove: list[str] = msgspec.field(default_factory=list)
     dry_run: bool = False

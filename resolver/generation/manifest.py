@@ -8,7 +8,7 @@ hash is taken over its canonical JSON (sorted keys, no blanks). Nothing else dec
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -22,15 +22,31 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 Title = Annotated[str, msgspec.Meta(max_length=200)]
 
+MAX_UNGUARDED: Final = 1_000
+"""Names that the owner of a list may let through its guard; there are some 1500 top-level domains."""
+
+
+PlainName = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^(?:\.|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*)$", max_length=253),
+]
+"""A name as A-labels in small letters without a trailing dot; `.` is the root."""
+
 
 class ListDescription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
-    """What an administrator says of a list; the body of `PUT /v1/lists/{id}`."""
+    """What an administrator says of a list; the body of `PUT /v1/lists/{id}`.
+
+    `rewrites`: the list may answer names with addresses of its own. `unguarded`: names that its rules may
+    cover although they are public suffixes, single labels or protected; `.` stands for every name.
+    """
 
     kind: Kind = "block"
     format: Format = "auto"
     match: Match = "auto"
     enabled: bool = True
     title: Title = ""
+    rewrites: bool = False
+    unguarded: Annotated[tuple[PlainName, ...], msgspec.Meta(max_length=MAX_UNGUARDED)] = ()
 
 
 class ListEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):

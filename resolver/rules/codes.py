@@ -72,7 +72,10 @@ UNENFORCEABLE_CODES: Final[Mapping[str, str]] = {
 
 GUARD_CODES: Final[Mapping[str, str]] = {
     "covers-root": "The rule covers every name there is.",
-    "covers-top-level": "The rule speaks of a whole top-level domain.",
+    "covers-top-level": "The rule speaks of a whole top-level domain, or of a name of one label.",
+    "covers-suffix": "The rule covers a public suffix, under which many unlike people have names.",
+    "covers-protected": "The rule covers a protected name: a helpline, or what machines need to stay safe.",
+    "covers-too-much": "The expression finds more than one in eight of all ordinary names.",
 }
 """Code of a rule that the guard holds back -> what it would cover."""
 

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from resolver.dns.names import MAX_TEXT
+from resolver.rules.below import is_single
 from resolver.rules.codes import MAX_LINE, SENTENCES
 from resolver.rules.formats.table import ListFormat
 from resolver.rules.lines import NO_OPTIONS, Item, Options, Outcome, Rule, Skip, Void
@@ -112,6 +113,8 @@ class Collector:
         self.samples: dict[Outcome, list[BadLine]] = {"invalid": [], "unenforceable": []}
         self.last_skip = Skip("comment")
         """What the line was that was read last and was no rule."""
+        self.singles: set[bytes] = set()
+        """The keys of one label. No fast pattern takes such a name, so none of them is missed."""
         self._ordered = list_format.ordered
         self._make = list_format.make
         self._options = options
@@ -256,6 +259,8 @@ class Collector:
             key = key_of(item.wire)
             self.found += 1
             self.rules[key] = self.rules.get(key, line << LINE_SHIFT) | item.flags
+            if is_single(key):
+                self.singles.add(key)
         elif len(self.sides) >= MAX_SIDES:
             self._skip(Skip("unenforceable", "too-many-side-rules"), text, line)
         else:

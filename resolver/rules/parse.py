@@ -40,10 +40,11 @@ from resolver.rules.screening import screen
 
 
 class Parsed(NamedTuple):
-    """What was read, and how that went."""
+    """What was read, how that went, and the keys of the names in ascending order (sorting them is costly)."""
 
     content: Content
     report: Report
+    keys: Sequence[bytes]
 
 
 _SURE: Final = 0.5
@@ -81,11 +82,15 @@ def parse_list(
     name = choose_format(format, detected)
     collector = Collector(FORMATS[name], match, kind, options)
     collector.read(data, start, progress)
-    content, held = hold_back(collector.content(), guard)
+    content = collector.content()
+    keys = sorted(content.names)
+    content, held = hold_back(content, guard, keys, collector.singles)
+    if held:
+        keys = [key for key in keys if key in content.names]
     report = make_report(collector, content, held, name, detected, read_header(data))
     if not len(content):
         _refuse_without_rules(report)
-    return Parsed(content, report)
+    return Parsed(content, report, keys)
 
 
 def choose_format(declared: Format, detected: Detected) -> str:
@@ -146,8 +151,9 @@ def make_report(
 
 
 def held_line(held: Held) -> BadLine:
-    """A rule that was held back, as a report shows it."""
-    return BadLine(held.line, safe_text(held.text), held.code, SENTENCES[held.code])
+    """A rule that was held back, as a report shows it: why, and the name that would let it through."""
+    message = f"{SENTENCES[held.code]} `unguarded: {safe_text(held.covers)}` would let it through."
+    return BadLine(held.line, safe_text(held.text), held.code, message)
 
 
 def _warnings(

@@ -31,7 +31,7 @@ from resolver.rules.model import (
     Rules,
     key_of,
 )
-from resolver.rules.parse import choose_format, extra, held_line, make_report
+from resolver.rules.parse import choose_format, extra, make_report
 from resolver.rules.report import MAX_SAMPLES, BadLine, Header, Report, safe_text
 from resolver.rules.side import SideRule, canonical, meaning
 
@@ -138,8 +138,11 @@ def _added(rules: list[Rule | SideRule]) -> Content:
 
 def _refuse_wide(held: list[Held], report: Report) -> None:
     """Raises ListRefused (rule-too-wide) with every rule that the guard would hold back."""
-    first = held_line(held[0])
-    detail = f"`{first.text}` may not be added: {first.message} Leave it out, and send the change again."
+    first = held[0]
+    detail = (
+        f"`{safe_text(first.text)}` may not be added: {SENTENCES[first.code]} Leave it out; or add"
+        f" `{safe_text(first.covers)}` to `unguarded` of the list's description, if that is what you want."
+    )
     raise refusal(TOO_WIDE, detail, extra(report, report.held_lines))
 
 
