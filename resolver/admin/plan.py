@@ -7,12 +7,13 @@ Two steps, because compiling stands between them:
 
 Pure: the manifest in force, the change and the compiler's outcomes go in; the time is an argument.
 
-**kind and match need the content.** They say how the lines of a list are read, and what is kept of
+**kind, match and rewrites need the content.** They say how the lines of a list are read, and what is kept of
 a list is what the lines said, not the lines. Turning rules about afterwards would guess (was
 `||x^` a line with `match: exact`, or is it `auto` that reaches below?), and a wrong guess blocks or
-frees names that nobody meant. So a change of `kind` or `match` of a list that has content needs the
-content in the same change, or gets 409. `format` only says how the *next* content is read, and may
-change at any time; `enabled` and `title` are not about content at all.
+frees names that nobody meant; and trust that is taken back must not leave the answers it allowed. So a change of
+`kind`, `match` or `rewrites` of a list that has content needs the content in the same change, or gets 409.
+`format` and `unguarded` only say how the *next* lines are read, and may change at any time; `enabled` and
+`title` are not about content at all.
 """
 
 from __future__ import annotations
@@ -138,6 +139,8 @@ def _job(old: ListEntry | None, item: ListChange, blobs: str, dry_run: bool) -> 
         format=description.format,
         match=description.match,
         kind=description.kind,
+        rewrites=description.rewrites,
+        unguarded=description.unguarded,
         dry_run=dry_run,
     )
     match item.content:
@@ -156,11 +159,11 @@ def _description(old: ListEntry | None, item: ListChange) -> ListDescription:
 
 def _check_reading(old: ListDescription, new: ListDescription, list_id: str) -> None:
     """Raise RequestError (409) when the content would have to be read again, and is not there."""
-    if (old.kind, old.match) == (new.kind, new.match):
+    if (old.kind, old.match, old.rewrites) == (new.kind, new.match, new.rewrites):
         return
     raise problem(
         "content-needed",
-        f"`kind` and `match` say how the lines of list {list_id} are read, and the lines are not kept."
+        f"`kind`, `match` and `rewrites` say how the lines of list {list_id} are read, and they are not kept."
         " Send description and content together to POST /v1/transactions, or delete the list first.",
     )
 

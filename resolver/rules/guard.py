@@ -70,13 +70,25 @@ class Guard(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A rule that was held back: its line (0: none), its text, a code of `GUARD_CODES`, and the name to
-    let through if it shall be obeyed."""
+    """A rule that was held back: its line (0: none), a code of `GUARD_CODES`, the key of the name to let
+    through if it shall be obeyed, and the rule. There may be a million, so texts are made when read."""
 
     line: int
-    text: str
     code: str
-    covers: str = ""
+    key: bytes
+    rule: SideRule | tuple[bytes, int]
+
+    @property
+    def text(self) -> str:
+        """The rule in adblock notation."""
+        if isinstance(self.rule, SideRule):
+            return render_side(self.rule)
+        return " ".join(render_rule(*self.rule))
+
+    @property
+    def covers(self) -> str:
+        """The name to let through."""
+        return to_text(name_of(self.key))
 
 
 class _Finding(NamedTuple):
@@ -118,8 +130,9 @@ def hold_back(
         if finding is None:
             sides.append(rule)
         else:
-            held.append(Held(rule.line, render_side(rule), finding.code, to_text(name_of(finding.key))))
-    return Content(names, tuple(sides), content.ordered), sorted(held)
+            held.append(Held(rule.line, *finding, rule))
+    held.sort(key=lambda one: one.line)
+    return Content(names, tuple(sides), content.ordered), held
 
 
 def _suspects(names: Iterable[bytes], keys: Sequence[bytes], guard: Guard) -> Iterator[bytes]:
@@ -146,8 +159,7 @@ def _plain(names: dict[bytes, int], key: bytes, judge: _Judge) -> Iterator[Held]
         finding = judge.name(key, reach, action) if mine else None
         if finding is None:
             continue
-        text = " ".join(render_rule(key, mine))
-        yield Held(value >> LINE_SHIFT, text, finding.code, to_text(name_of(finding.key)))
+        yield Held(value >> LINE_SHIFT, *finding, (key, mine))
         flags &= ~mine
     if flags:
         names[key] = value & ~FLAGS_MASK | flags
