@@ -61,7 +61,7 @@ def parse_list(
     match: Match = "auto",
     kind: Kind = "block",
     options: Options = NO_OPTIONS,
-    guard: Guard = PLAIN,
+    guard: Guard | None = PLAIN,
     progress: Callable[[int], None] | None = None,
 ) -> Parsed:
     """Read a whole list.
@@ -71,7 +71,7 @@ def parse_list(
     match     how far each line reaches, or "auto" for what the notation says
     kind      "allow" turns every rule to an exception
     options   what the list is trusted with
-    guard     what no rule may cover
+    guard     what no rule may cover; None holds nothing back, for whoever does not put the list in force
     progress  is told now and then how many octets have been read
 
     Raises ListRefused with a code of `resolver.rules.codes.REFUSALS`; where lines were read, `extra` has the
@@ -84,7 +84,9 @@ def parse_list(
     collector.read(data, start, progress)
     content = collector.content()
     keys = sorted(content.names)
-    content, held = hold_back(content, guard, keys, collector.singles)
+    held: list[Held] = []
+    if guard is not None:
+        content, held = hold_back(content, guard, keys, collector.singles)
     if held:
         keys = [key for key in keys if key in content.names]
     report = make_report(collector, content, held, name, detected, read_header(data))
