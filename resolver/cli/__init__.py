@@ -2,6 +2,8 @@
 
     serve           run Belisha here                         (this machine: settings and data folder)
     check-config    is the settings file right?
+    check           is this list right?                      (files; nothing is asked or changed)
+    convert         the same list in another notation
     token           who may change what
     push            put a list in force                      (the admin API, from anywhere)
     lists           what is in force
@@ -37,6 +39,8 @@ class Verb(NamedTuple):
 VERBS: Final = {
     "serve": Verb("serve", "serve", "Run Belisha in the foreground."),
     "check-config": Verb("check_config", "check_config", "Check the settings without starting anything."),
+    "check": Verb("check", "check", "Say what Belisha would make of lists, line by line."),
+    "convert": Verb("convert", "convert", "Write a list in another notation."),
     "token": Verb("token", "token", "Make, show and revoke access tokens."),
     "push": Verb("push", "push", "Put a list in force, replacing its content."),
     "lists": Verb("lists", "lists", "Show the lists in force."),

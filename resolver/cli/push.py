@@ -20,6 +20,7 @@ import click
 
 from resolver.cli import output
 from resolver.cli.access import server_options
+from resolver.cli.bar import bar
 from resolver.cli.client import PUSH_SECONDS, Client, Upload
 from resolver.cli.options import json_option, reason_option
 from resolver.errors import RequestError
@@ -41,6 +42,13 @@ _MOST_DESCRIBED: Final = 40 << 20
 @click.option("--match", type=click.Choice(get_args(Match)), help="Whether a line covers the names below it.")
 @click.option("--kind", type=click.Choice(get_args(Kind)), help="What the list is for.")
 @click.option("--title", metavar="TEXT", help="What people call it.")
+@click.option("--rewrites/--no-rewrites", default=None, help="Whether it may answer with its own addresses.")
+@click.option(
+    "--unguarded",
+    metavar="NAME",
+    multiple=True,
+    help="A name that its rules may cover though it is a suffix or protected; may be repeated.",
+)
 @json_option
 @server_options
 def push(
@@ -54,6 +62,8 @@ def push(
     match: str | None,
     kind: str | None,
     title: str | None,
+    rewrites: bool | None,
+    unguarded: tuple[str, ...],
 ) -> None:
     """Put a list in force, replacing its content.
 
@@ -67,8 +77,17 @@ def push(
       belisha push adult adult.txt --reason "first import"
       curl -s https://lists.example.org/adult.txt | belisha push adult - --reason nightly
       belisha push needed needed.txt --kind allow --title "Learning platform"
+      belisha push spam-tlds tlds.txt --unguarded zip --unguarded mov
     """
-    wanted = {"format": format_, "match": match, "kind": kind, "title": title}
+    wanted: dict[str, Any] = {
+        "format": format_,
+        "match": match,
+        "kind": kind,
+        "title": title,
+        "rewrites": rewrites,
+    }
+    if unguarded:
+        wanted["unguarded"] = [name for name in unguarded if name]  # "" alone: no name is let through
     said = {key: value for key, value in wanted.items() if value is not None}
     query = {"reason": reason, "dry_run": dry_run}
     description = _description(client, list_id, said) if said else None
@@ -83,10 +102,10 @@ def push(
         click.echo(line)
 
 
-def _description(client: Client, list_id: str, said: dict[str, str]) -> dict[str, Any] | None:
+def _description(client: Client, list_id: str, said: dict[str, Any]) -> dict[str, Any] | None:
     """The whole description that is wanted; None when the list is described so already."""
     # A description is replaced whole, so what is not said now must be said again as it was.
-    keys = ("kind", "format", "match", "enabled", "title")
+    keys = ("kind", "format", "match", "enabled", "title", "rewrites", "unguarded")
     try:
         found = client.ask("GET", f"/v1/lists/{_checked(list_id)}").members
     except RequestError as error:
@@ -133,7 +152,7 @@ def _text(path: Path) -> str:
             "too-large-to-describe",
             "Description and content cannot go together",
             "the file is packed as .zst or too large; describe the list first with a small file, then push"
-            " this one without --kind, --format, --match and --title",
+            " this one without the options that describe it",
         )
     # JSON holds text alone. What is no UTF-8 is no name either, and is reported as a bad line.
     return data.decode("utf-8", "replace")
@@ -159,25 +178,15 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
 
 @contextlib.contextmanager
 def _progress(size: int | None, *, quiet: bool) -> Iterator[Any]:
-    """A bar on a terminal, told how many octets went out; silence elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda octets: None
-        return
-    # Imported here: a job that pushes at night need not load what draws bars.
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("sending", total=size)
+    """Told how many octets went out just now; shows it on a terminal."""
+    with bar(size, quiet=quiet) as advance:
         done = 0
 
         def sent(octets: int) -> None:
             # Once all is sent the wait is for the compiler, and the bar says so.
             nonlocal done
             done += octets
-            waiting = size is not None and done >= size
-            bar.update(task, completed=done, description="compiling" if waiting else "sending")
+            advance(done, "compiling" if size is not None and done >= size else "sending")
 
         yield sent
 

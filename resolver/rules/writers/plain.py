@@ -1,0 +1,60 @@
+"""hosts, plain names, wildcards: notations of names only.
+
+    hosts      0.0.0.0 name          the name alone; another address where the rule answers with it
+    domains    name                  the name alone
+    wildcard   *.name  =name         the name and all below; the name alone. `=`, because dnscrypt-proxy would
+                                     take a bare name for all below as well; who does not know it refuses it
+
+None of them can allow, and none has conditions. What peers make of a bare name differs (docs/lists.md); here
+it is the name alone, as in AdGuard Home and Pi-hole.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from resolver.dns import rdata, registry
+from resolver.dns.names import to_text
+from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH, name_of
+from resolver.rules.side import ANSWER, APEX, SideRule
+from resolver.rules.writers.writer import Writer
+
+_NO_ALLOW: Final = (ALLOW_BOTH, "The notation has no exceptions; it can only block.")
+_NO_BELOW: Final = (BLOCK_BELOW, "The notation speaks of a name alone, not of the names below it.")
+_ONLY_NAMES: Final = "The notation knows plain names only: no conditions, expressions or answers."
+
+
+def _no_side(rule: SideRule) -> list[str]:
+    """No form for any."""
+    return []
+
+
+def _hosts_side(rule: SideRule) -> list[str]:
+    """An answer with one address."""
+    if rule.action != ANSWER or rule.reach != APEX or rule.answer is None or len(rule.answer.records) != 1:
+        return []
+    record = rule.answer.records[0]
+    words = rdata.to_words(record.rtype, record.rdata) if record.rtype in _ADDRESSES else None
+    return [f"{words[0]} {to_text(name_of(rule.key))}"] if words else []
+
+
+_ADDRESSES: Final = (registry.A, registry.AAAA)
+
+
+def _wildcard_side(rule: SideRule) -> list[str]:
+    """Every name."""
+    return [] if rule.key or rule.expression else ["*"]
+
+
+HOSTS: Final = Writer(
+    "hosts", "#", {BLOCK_APEX: ("0.0.0.0 {}",)}, (_NO_ALLOW, _NO_BELOW), _hosts_side,
+    "A hosts line blocks a name, or answers it with one address; it says nothing else.",
+)  # fmt: skip
+
+DOMAINS: Final = Writer("domains", "#", {BLOCK_APEX: ("{}",)}, (_NO_ALLOW, _NO_BELOW), _no_side, _ONLY_NAMES)
+
+WILDCARD: Final = Writer(
+    "wildcard", "#", {BLOCK_APEX: ("={}",), BLOCK_BOTH: ("*.{}",)},
+    (_NO_ALLOW, (BLOCK_BELOW, "`*.name` covers the name as well; nothing covers only what is below it.")),
+    _wildcard_side, _ONLY_NAMES,
+)  # fmt: skip
