@@ -10,8 +10,9 @@ Pure: the manifest in force, the change and the compiler's outcomes go in; the t
 **kind, match and rewrites need the content.** They say how the lines of a list are read, and what is kept of
 a list is what the lines said, not the lines. Turning rules about afterwards would guess (was
 `||x^` a line with `match: exact`, or is it `auto` that reaches below?), and a wrong guess blocks or
-frees names that nobody meant; and trust that is taken back must not leave the answers it allowed. So a change of
-`kind`, `match` or `rewrites` of a list that has content needs the content in the same change, or gets 409.
+frees names that nobody meant; and trust that is taken back must not leave the answers it allowed. So a
+change of `kind`, `match` or `rewrites` of a list that has content needs the content in the same change, or
+gets 409.
 `format` and `unguarded` only say how the *next* lines are read, and may change at any time; `enabled` and
 `title` are not about content at all.
 """
@@ -27,7 +28,7 @@ import msgspec
 from resolver.admin.changeset import ChangeSet, ListChange, ListResult, Patch, Replace
 from resolver.admin.problems import Problem, problem, register
 from resolver.errors import ListRefused, ProcessError, RequestError, StoreError
-from resolver.generation.jobs import Job, Outcome
+from resolver.generation.jobs import Job, Neighbour, Outcome
 from resolver.generation.manifest import ListDescription, ListEntry, Manifest
 from resolver.policy.model import Policy
 
@@ -66,7 +67,7 @@ def jobs(manifest: Manifest, change: ChangeSet, *, blobs: str, dry_run: bool) ->
             if item.list in seen:
                 raise _named_twice(item.list)
             seen.add(item.list)
-            job = _job(manifest.lists.get(item.list), item, blobs, dry_run)
+            job = _job(manifest, item, blobs, dry_run)
         except RequestError as fault:
             faults[index] = fault
         else:
@@ -122,8 +123,9 @@ def _member(change: ChangeSet, index: int, fault: RequestError) -> dict[str, obj
     }
 
 
-def _job(old: ListEntry | None, item: ListChange, blobs: str, dry_run: bool) -> Job | None:
+def _job(manifest: Manifest, item: ListChange, blobs: str, dry_run: bool) -> Job | None:
     """The job for one list, None when its content stays. Raises RequestError."""
+    old = manifest.lists.get(item.list)
     if old is None and (item.delete or isinstance(item.content, Patch)):
         raise unknown_list(item.list)
     if item.delete:
@@ -141,6 +143,7 @@ def _job(old: ListEntry | None, item: ListChange, blobs: str, dry_run: bool) -> 
         kind=description.kind,
         rewrites=description.rewrites,
         unguarded=description.unguarded,
+        neighbours=neighbours(manifest, item.list),
         dry_run=dry_run,
     )
     match item.content:
@@ -150,6 +153,15 @@ def _job(old: ListEntry | None, item: ListChange, blobs: str, dry_run: bool) -> 
             return msgspec.structs.replace(job, add=add, remove=remove)
         case _:
             return None  # a description alone, or a patch that says nothing
+
+
+def neighbours(manifest: Manifest, list_id: str) -> tuple[Neighbour, ...]:
+    """The other lists that take part in answers: what a list is compared with."""
+    return tuple(
+        Neighbour(name, entry.rules, entry.entries)
+        for name, entry in manifest.lists.items()
+        if name != list_id and entry.description.enabled and entry.rules is not None
+    )
 
 
 def _description(old: ListEntry | None, item: ListChange) -> ListDescription:

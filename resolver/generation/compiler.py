@@ -36,11 +36,13 @@ from resolver.generation.compare import compare
 from resolver.generation.guarding import load_guard
 from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
 from resolver.generation.mapped import open_list
+from resolver.generation.neighbours import compare_in_force
 from resolver.rules.compile import canonical_keys, compile_content, content_digest
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
 from resolver.rules.guard import Guard
 from resolver.rules.lines import Options
 from resolver.rules.model import Content, Format, Kind, Match
+from resolver.rules.overlap import Comparison, Side
 from resolver.rules.parse import Parsed, parse_list
 from resolver.rules.patch import Patched, patch_rules
 
@@ -107,17 +109,20 @@ def work(job: Job) -> Outcome:
     """Read, compare, compile and store. Raises ListRefused and StoreError, and may run into the limits."""
     blobs = Blobs(Path(job.blobs))
     started = time.perf_counter()
+    if job.compare_only:
+        return _compared(blobs, job)
     parsed, not_found, changes = _patched(blobs, job) if job.source is None else _replaced(job.source, job)
     keys = parsed.keys if isinstance(parsed, Parsed) else canonical_keys(parsed.content.names)
     digest = content_digest(parsed.content, keys)
     changes = changes or _changes(blobs, job.previous, parsed.content, keys, digest)
+    report = msgspec.structs.replace(parsed.report, comparison=_beside(blobs, job, parsed))
     built = time.perf_counter()
     octets = _store(blobs, digest, parsed.content, keys, dry_run=job.dry_run)
     return Outcome(
         rules=digest,
         entries=len(parsed.content),
         octets=octets,
-        report=parsed.report,
+        report=report,
         diff=changes,
         parse_seconds=round(built - started, 6),
         build_seconds=round(time.perf_counter() - built, 6),
@@ -182,6 +187,27 @@ def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
     old = open_list(blobs, job.previous).content() if job.previous else Content({})
     patched = patch_rules(old, job.add, job.remove, **_reading(job))
     return patched, patched.not_found, diff(old, patched.content)
+
+
+def _beside(blobs: Blobs, job: Job, parsed: Parsed | Patched) -> Comparison:
+    """The list beside the others in force; of a list that was changed by hand what was added to it."""
+    whole, rules = parsed.content.names, parsed.report.rules
+    if isinstance(parsed, Patched):
+        mine = Side(parsed.added, canonical_keys(parsed.added), whole)
+    else:
+        blocks = rules.block_exact + rules.block_suffix + rules.block_below
+        allows = rules.allow_exact + rules.allow_suffix + rules.allow_below
+        mine = Side(whole, parsed.keys, whole, bool(blocks and allows))
+    return compare_in_force(blobs, mine, job.neighbours)
+
+
+def _compared(blobs: Blobs, job: Job) -> Outcome:
+    """The rules before beside all others in force, whatever it takes."""
+    names = open_list(blobs, job.previous).content().names if job.previous else {}
+    comparison = compare_in_force(
+        blobs, Side(names, canonical_keys(names), names), job.neighbours, bounded=False
+    )
+    return Outcome(rules=job.previous, comparison=comparison)
 
 
 def _changes(

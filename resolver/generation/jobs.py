@@ -25,6 +25,7 @@ import msgspec
 from resolver.generation.manifest import PlainName, Sha256
 from resolver.rules.diff import Diff
 from resolver.rules.model import Format, Kind, Match
+from resolver.rules.overlap import Comparison
 from resolver.rules.report import Report
 
 COMMAND: Final = (sys.executable, "-P", "-m", "resolver.generation.compiler")
@@ -37,6 +38,14 @@ MAX_OUTCOME: Final = 8 * 1024 * 1024
 """Octets of the longest outcome line; reports and diffs hold samples, so it never grows with the list."""
 
 
+class Neighbour(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another list in force: its id, its rules, and how many they are."""
+
+    id: str
+    rules: Sha256
+    entries: int
+
+
 class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One list to read and compile.
 
@@ -45,6 +54,9 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     With `source`, `previous` is only what the diff is taken against. Both `None` is the empty list.
 
     `format`, `match`, `kind`, `rewrites` and `unguarded` are as in `ListDescription`.
+
+    With `neighbours` the rules are compared with those of other lists, as far as there is time; with
+    `compare_only` nothing else is done: the rules `previous` are compared with all of them.
 
     `blobs` is the folder of the compiled files. `dry_run` does everything but write there. Limits
     of 0 mean what `resolver.generation.limits` says; megabytes are 2^20 octets.
@@ -58,6 +70,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: Kind = "block"
     rewrites: bool = False
     unguarded: tuple[PlainName, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    compare_only: bool = False
     add: list[str] = msgspec.field(default_factory=list)
     remove: list[str] = msgspec.field(default_factory=list)
     dry_run: bool = False
@@ -79,10 +93,10 @@ class Outcome(msgspec.Struct, frozen=True):
 
     `rules` is the digest of the canonical rules and `entries` their number; `octets` the size of
     the compiled file (on a dry run 0 unless the file stood there already). `diff` is against
-    `previous`, None where there was none to read. `not_found` holds the lines of `remove` that
-    named no rule (at most the first thousand). Times are in seconds of wall clock, `peak_kb` is
-    the child's largest resident size. `again` says that the child stays for another job; otherwise
-    it is about to exit.
+    `previous`, None where there was none to read; `comparison` what `compare_only` asked for.
+    `not_found` holds the lines of `remove` that named no rule (at most the first thousand). Times are in
+    seconds of wall clock, `peak_kb` is the child's largest resident size. `again` says that the child stays
+    for another job; otherwise it is about to exit.
     """
 
     rules: Sha256 | None = None
@@ -90,6 +104,7 @@ class Outcome(msgspec.Struct, frozen=True):
     octets: int = 0
     report: Report | None = None
     diff: Diff | None = None
+    comparison: Comparison | None = None
     parse_seconds: float = 0.0
     build_seconds: float = 0.0
     peak_kb: int = 0

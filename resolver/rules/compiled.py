@@ -154,6 +154,18 @@ class CompiledList:
                 reasons.append(Found(name_of(prefix), flags, value >> LINE_SHIFT))
         return reasons
 
+    def standing(self, key: bytes) -> tuple[int, int]:
+        """The flags that stand at this very name (0: none), and those of names above it that reach below."""
+        own = above = 0
+        if self._prefixes(key):
+            for _, key_id, apex in self._ancestors(key):
+                flags = self._uniform or self._flags[key_id]
+                if apex:
+                    own = flags & FLAGS_MASK
+                else:
+                    above |= flags & (BLOCK_BELOW | ALLOW_BELOW)
+        return own, above
+
     def asides(self, key: bytes) -> list[SideRule]:
         """The side rules at this name, or above it and reaching below; the most specific first."""
         return [

@@ -37,11 +37,13 @@ from resolver.rules.side import SideRule, canonical, meaning
 
 
 class Patched(NamedTuple):
-    """The content afterwards; how the lines were read; lines to remove that named no rule."""
+    """The content afterwards; how the lines were read; lines to remove that named no rule; the plain rules
+    of the lines to add."""
 
     content: Content
     report: Report
     not_found: list[str]
+    added: Rules
 
 
 def patch_rules(
@@ -73,14 +75,14 @@ def patch_rules(
     not_found = [text for text, found in removing if not _take_out(rules, sides, found)]
     duplicates = sum(not _put_in(rules, sides, rule) for rule in adding)
     patched = Content(rules, canonical(sides.values()), content.ordered or FORMATS[name].ordered)
-    _, held = hold_back(_added(adding), guard)
+    added, held = hold_back(_added(adding), guard)
     report = make_report(collector, patched, held, name, detected, Header())
     report = msgspec.structs.replace(report, duplicates=duplicates, warnings=[])
     if held:
         _refuse_wide(held, report)
     if faults:
         _refuse(faults, report)
-    return Patched(patched, report, not_found)
+    return Patched(patched, report, not_found, added.names)
 
 
 def _read(collector: Collector, text: str, faults: list[BadLine]) -> list[Rule | SideRule]:

@@ -24,6 +24,7 @@ from resolver.rules.model import (
     FLAGS_MASK,
     Rules,
 )
+from resolver.rules.overlap import Comparison
 from resolver.rules.side import SideRule
 
 MAX_SAMPLES: Final = 100
@@ -98,6 +99,8 @@ class Report(msgspec.Struct, frozen=True):
     ordered     inside this list the most specific rule counts alone
     notes       lines that are obeyed but not as their writer may think, by code
     header      what the list says of itself
+    comparison  what it shares with the other lists in force, and which of its rules are idle; null where it
+                was read by itself
     warnings    plain sentences worth showing to whoever pushed the list
     """
 
@@ -127,6 +130,7 @@ class Report(msgspec.Struct, frozen=True):
     ordered: bool = False
     notes: dict[str, int] = msgspec.field(default_factory=dict)
     header: Header = msgspec.field(default_factory=Header)
+    comparison: Comparison | None = None
     warnings: list[str] = msgspec.field(default_factory=list)
 
 
