@@ -128,7 +128,8 @@ def read_header(buffer: memoryview) -> Header:
 def _check_sections(header: Header, size: int) -> None:
     """Every section inside the file and as long as the number of names asks for. Raises CorruptFile."""
     for section in (header.trie, header.values, header.flags, header.sides, header.automata):
-        if section.offset % ALIGNMENT or section.offset + section.length > size:
+        inside = HEADER_SIZE <= section.offset and section.offset + section.length <= size
+        if section.offset % ALIGNMENT or not inside:
             raise CorruptFile("its header names a section that is not inside the file")
     per_name = 0 if header.uniform_flags or not header.entries else 1
     if header.values.length != 4 * header.entries or header.flags.length != per_name * header.entries:

@@ -15,7 +15,7 @@ import pytest
 from resolver.dns.names import from_host
 from resolver.rules.compile import compile_content, content_digest
 from resolver.rules.compiled import CompiledList
-from resolver.rules.model import BLOCKED, FLAGS_MASK, Match, Rules, key_of, name_of
+from resolver.rules.model import BLOCKED, FLAGS_MASK, Content, Match, Rules, key_of, name_of
 from resolver.rules.parse import parse_list
 from tests.data_lists.real import needs_lists, read_list
 
@@ -41,13 +41,17 @@ SAME = [
 
 
 @cache
+def content_of(name: str, match: Match = "auto") -> Content:
+    return parse_list(read_list(name), match=match).content
+
+
 def rules_of(name: str, match: Match = "auto") -> Rules:
-    return parse_list(read_list(name), match=match).rules
+    return content_of(name, match).names
 
 
 @cache
 def compiled(name: str, match: Match = "auto") -> CompiledList:
-    return CompiledList(compile_content(rules_of(name, match)))
+    return CompiledList(compile_content(content_of(name, match)))
 
 
 def lists(names: tuple[str, ...], match: Match = "auto") -> list[CompiledList]:
@@ -68,12 +72,12 @@ def neighbours(rules: Rules, count: int) -> list[bytes]:
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_same_list_in_two_notations_has_the_same_digest(one: str, other: str) -> None:
-    assert content_digest(rules_of(one)) == content_digest(rules_of(other))
+    assert content_digest(content_of(one)) == content_digest(content_of(other))
 
 
 def test_formats_of_one_kind_have_the_same_digest() -> None:
     for kind in (EXACT, (*SUFFIX, WILDCARD)):
-        assert len({content_digest(rules_of(f"{FOLDER}/{name}")) for name in kind}) == 1
+        assert len({content_digest(content_of(f"{FOLDER}/{name}")) for name in kind}) == 1
 
 
 @cache

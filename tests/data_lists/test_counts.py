@@ -36,10 +36,10 @@ def test_list_reads_as_it_always_did(name: str) -> None:
 @needs_lists
 @pytest.mark.parametrize("name", [name for name, known in table().items() if "refused" not in known])
 def test_list_compiles_and_answers_for_each_of_its_names(name: str) -> None:
-    rules = parse_list(read_list(name)).rules
-    compiled = CompiledList(compile_content(rules), verify=True)
-    assert compiled.rules() == rules
-    blocking = [key for key, value in rules.items() if value & 1]
+    content = parse_list(read_list(name)).content
+    compiled = CompiledList(compile_content(content), verify=True)
+    assert compiled.content() == content
+    blocking = [key for key, value in content.names.items() if value & 1]
     assert all(compiled.match(key) & BLOCKED for key in blocking)
 
 

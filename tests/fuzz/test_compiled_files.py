@@ -14,10 +14,10 @@ import sys
 import pytest
 
 from resolver.rules.compile import compile_content
-from resolver.rules.model import Rules
+from resolver.rules.model import LINE_SHIFT, Content
 from tests.unit.rules.shorthand import key
 
-RULES: Rules = {key(f"n{n}.{'abc'[n % 3]}.example"): n % 15 + 1 | n << 4 for n in range(300)}
+CONTENT = Content({key(f"n{n}.{'abc'[n % 3]}.example"): n % 15 + 1 | n << LINE_SHIFT for n in range(300)})
 
 # Reads files from standard input, each behind its length; answers one letter for each.
 CHILD = """
@@ -29,7 +29,7 @@ while head := source.read(5):
     data = source.read(int.from_bytes(head[:4], "big"))
     try:
         found = CompiledList(data, verify=bool(head[4]))
-        found.match(b"elpmaxe\\x07a\\x01"), found.rules()
+        found.match(b"elpmaxe\\x07a\\x01"), found.content()
         sys.stdout.write("a")
     except CorruptFile:
         sys.stdout.write("c")
@@ -46,19 +46,19 @@ def answers(files: list[tuple[bytes, bool]]) -> str:
 
 
 def test_whole_file_answers() -> None:
-    data = compile_content(RULES)
-    assert answers([(data, True), (data, False), (compile_content({}), True)]) == "aaa"
+    data = compile_content(CONTENT)
+    assert answers([(data, True), (data, False), (compile_content(Content({})), True)]) == "aaa"
 
 
 @pytest.mark.parametrize("verify", [False, True])
 def test_cut_file_is_corrupt(verify: bool) -> None:
-    data = compile_content(RULES)
+    data = compile_content(CONTENT)
     cuts = [(data[:size], verify) for size in {*range(200), *range(200, len(data), 61), len(data) - 1}]
     assert set(answers(cuts)) == {"c"}
 
 
 def test_changed_file_is_corrupt_when_verified() -> None:
-    chance, data = random.Random(3), compile_content(RULES)
+    chance, data = random.Random(3), compile_content(CONTENT)
     files = []
     for _ in range(1000):
         changed = bytearray(data)

@@ -8,7 +8,8 @@ from resolver.dns.names import fold, from_text
 from resolver.policy.decide import PolicyList, Ruleset
 from resolver.rules.compile import compile_content
 from resolver.rules.compiled import CompiledList
-from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, key_of
+from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, Content, key_of
+from resolver.rules.side import SideRule, canonical
 
 
 def wire(name: str) -> bytes:
@@ -16,16 +17,14 @@ def wire(name: str) -> bytes:
     return fold(from_text(name))
 
 
-def compiled(rules: Mapping[str, int]) -> CompiledList:
-    """name → flags of `resolver.rules.model`; the first rule stands on line 1, and so on."""
-    return CompiledList(
-        compile_content(
-            {
-                key_of(wire(name)): flags | line << LINE_SHIFT
-                for line, (name, flags) in enumerate(rules.items(), start=1)
-            }
-        )
-    )
+def compiled(rules: Mapping[str, int], *sides: SideRule, ordered: bool = False) -> CompiledList:
+    """name → flags of `resolver.rules.model`; the first rule stands on line 1, and so on. Side rules are
+    taken as they are."""
+    names = {
+        key_of(wire(name)): flags | line << LINE_SHIFT
+        for line, (name, flags) in enumerate(rules.items(), start=1)
+    }
+    return CompiledList(compile_content(Content(names, canonical(sides), ordered)))
 
 
 def ruleset(block: tuple[str, ...] = (), allow: tuple[str, ...] = ()) -> Ruleset:

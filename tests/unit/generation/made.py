@@ -22,10 +22,10 @@ def wire(name: str) -> bytes:
 def list_entry(blobs: Blobs, *names: str, kind: Kind = "block", enabled: bool = True) -> ListEntry:
     """A list of these names, compiled and stored."""
     parsed = parse_list("\n".join(names).encode() + b"\n", format="domains", match="suffix", kind=kind)
-    digest = content_digest(parsed.rules)
-    blobs.write(digest, compile_content(parsed.rules))
+    digest = content_digest(parsed.content)
+    blobs.write(digest, compile_content(parsed.content))
     description = ListDescription(kind=kind, format="domains", match="suffix", enabled=enabled)
-    return ListEntry(description, digest, len(parsed.rules), "domains", AT)
+    return ListEntry(description, digest, len(parsed.content), "domains", AT)
 
 
 def put_in_force(store: Store, **lists: ListEntry) -> int:

@@ -11,7 +11,7 @@ from resolver.generation.compare import compare
 from resolver.rules.compile import canonical_keys, compile_content
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import Diff, diff
-from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Rules, key_of
+from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Content, Rules, key_of
 from tests.unit.generation.made import wire
 
 names = st.sampled_from(
@@ -22,7 +22,7 @@ any_rules = st.dictionaries(names.map(lambda name: key_of(wire(name))), values, 
 
 
 def compared(old: Rules, new: Rules) -> Diff:
-    return compare(CompiledList(compile_content(old)), new, canonical_keys(new))
+    return compare(CompiledList(compile_content(Content(old))), Content(new), canonical_keys(new))
 
 
 def in_key_order(rules: Rules) -> Rules:
@@ -31,7 +31,7 @@ def in_key_order(rules: Rules) -> Rules:
 
 @given(any_rules, any_rules)
 def test_it_agrees_with_diff(old: Rules, new: Rules) -> None:
-    assert compared(old, new) == diff(in_key_order(old), in_key_order(new))
+    assert compared(old, new) == diff(Content(in_key_order(old)), Content(in_key_order(new)))
 
 
 @pytest.mark.parametrize(

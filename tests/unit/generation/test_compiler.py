@@ -392,6 +392,6 @@ def test_kill_at_any_moment_leaves_whole_files_or_none(blobs: Blobs, spool: Call
             except subprocess.TimeoutExpired:
                 process.kill()
         for path in blobs.folder.glob("*.rules"):
-            assert CompiledList(blobs.open(path.stem), verify=True).rules()
+            assert CompiledList(blobs.open(path.stem), verify=True).content()
         blobs.sweep(set())
         assert files(blobs) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.policy.decide import NONE, VERDICT_NAMES, PolicyList, RuleMatch, Ruleset
+from resolver.policy.decide import ANSWERED, NONE, VERDICT_NAMES, PolicyList, RuleMatch, Ruleset
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
@@ -84,7 +84,7 @@ def test_no_rules_at_all() -> None:
     for rules in (Ruleset(), rules_of({"empty": {}})):
         for name in (".", "example.org"):
             assert rules.verdict(wire(name)) == NONE
-            assert rules.explain(wire(name)) == ("none", None, ())
+            assert rules.explain(wire(name)) == ("none", None, (), None)
 
 
 def test_labels_are_matched_and_not_text() -> None:
@@ -189,4 +189,4 @@ def test_the_order_of_lists_changes_no_verdict(lists: Lists, name: str, order: l
 
 
 def test_a_verdict_has_a_name_for_people() -> None:
-    assert VERDICT_NAMES == {NONE: "none", BLOCKED: "block", ALLOWED: "allow"}
+    assert VERDICT_NAMES == {NONE: "none", BLOCKED: "block", ALLOWED: "allow", ANSWERED: "answer"}

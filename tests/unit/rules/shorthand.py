@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from hypothesis import strategies as st
 
 from resolver.dns.names import from_host
-from resolver.rules.lines import Item, Rule
-from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, Rules, key_of
-from resolver.rules.render import render, render_rule
+from resolver.rules.compile import compile_content
+from resolver.rules.compiled import CompiledList
+from resolver.rules.formats.table import FORMATS
+from resolver.rules.lines import NO_OPTIONS, Item, Options, Rule, Void
+from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, Content, Rules, key_of
+from resolver.rules.render import render, render_rule, render_side
+from resolver.rules.side import SideRule, canonical
 
 
 def key(name: str) -> bytes:
@@ -26,14 +30,34 @@ def said(items: Iterable[Item]) -> list[str]:
     for item in items:
         if isinstance(item, Rule):
             words += render_rule(key_of(item.wire), item.flags)
+        elif isinstance(item, SideRule):
+            words.append(render_side(item))
+        elif isinstance(item, Void):
+            words += [f"void {word}" for word in said([item.rule])]
         else:
             words.append(f"{item.outcome} {item.code}".strip())
     return words
 
 
+def read(name: str, line: str, options: Options = NO_OPTIONS) -> list[Item]:
+    """Everything that a format makes of one line that stands alone."""
+    reader = FORMATS[name].make(options)
+    return [*reader.read(line, 1), *(item for _, item in reader.finish())]
+
+
 def rules_of(*names: str, flags: int = BLOCK_BOTH) -> Rules:
     """Rules with these names, named by the lines 1, 2, ..."""
     return {key(name): flags | line << LINE_SHIFT for line, name in enumerate(names, 1)}
+
+
+def content_of(*names: str, flags: int = BLOCK_BOTH) -> Content:
+    """The same as the content of a list."""
+    return Content(rules_of(*names, flags=flags))
+
+
+def compiled_rules(rules: Rules, *sides: SideRule, ordered: bool = False) -> CompiledList:
+    """A list of these rules, compiled and opened."""
+    return CompiledList(compile_content(Content(rules, canonical(sides), ordered)), verify=True)
 
 
 def written(rules: Rules) -> list[str]:

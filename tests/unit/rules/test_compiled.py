@@ -26,11 +26,12 @@ from resolver.rules.model import (
     BLOCKED,
     FLAGS_MASK,
     LINE_SHIFT,
+    Content,
     Rules,
     key_of,
     name_of,
 )
-from tests.unit.rules.shorthand import NAMES, RULES, key, rules_of
+from tests.unit.rules.shorthand import NAMES, RULES, compiled_rules, content_of, key, rules_of
 
 
 def asked(rules: Rules, name: bytes) -> int:
@@ -46,7 +47,7 @@ def asked(rules: Rules, name: bytes) -> int:
 
 @given(rules=RULES, names=st.lists(NAMES, max_size=20))
 def test_match_and_explain_agree_with_the_reference(rules: Rules, names: list[str]) -> None:
-    compiled = CompiledList(compile_content(rules))
+    compiled = compiled_rules(rules)
     for name in [*map(from_host, names), *map(name_of, rules)]:
         expected = asked(rules, name)
         assert compiled.match(key_of(name)) == expected
@@ -74,7 +75,7 @@ LOOK_ALIKES = [
 
 @pytest.mark.parametrize(("listed", "other"), LOOK_ALIKES)
 def test_length_that_looks_like_a_character_ends_no_label(listed: str, other: str) -> None:
-    compiled = CompiledList(compile_content(rules_of(listed)))
+    compiled = compiled_rules(rules_of(listed))
     assert compiled.match(key(listed)) == BLOCKED
     assert compiled.match(key(f"www.{listed}")) == BLOCKED
     assert compiled.match(key(other)) == 0
@@ -97,7 +98,7 @@ FLAG_TABLE = [
 @pytest.mark.parametrize("company", [{}, rules_of("b.example", flags=BLOCK_BELOW | ALLOW_APEX)])
 @pytest.mark.parametrize(("flags", "apex", "below"), FLAG_TABLE)
 def test_flags_decide_what_is_covered(flags: int, apex: int, below: int, company: Rules) -> None:
-    compiled = CompiledList(compile_content({key("a.example"): flags, **company}))
+    compiled = compiled_rules({key("a.example"): flags, **company})
     assert compiled.match(key("a.example")) == apex
     assert compiled.match(key("x.a.example")) == compiled.match(key("x.y.a.example")) == below
     assert compiled.match(key("example")) == compiled.match(key("xa.example")) == compiled.match(b"") == 0
@@ -108,7 +109,7 @@ def test_explain_names_the_rule_its_part_and_its_line() -> None:
         key("example.org"): BLOCK_BOTH | 5 << LINE_SHIFT,
         key("b.example.org"): BLOCK_APEX | ALLOW_BELOW | 9 << LINE_SHIFT,
     }
-    compiled = CompiledList(compile_content(rules))
+    compiled = compiled_rules(rules)
     assert compiled.explain(key("a.b.example.org")) == [
         Found(from_host("b.example.org"), ALLOW_BELOW, 9),
         Found(from_host("example.org"), BLOCK_BELOW, 5),
@@ -118,14 +119,14 @@ def test_explain_names_the_rule_its_part_and_its_line() -> None:
 
 
 def test_empty_list_has_an_answer() -> None:
-    compiled = CompiledList(compile_content({}), verify=True)
-    assert (len(compiled), compiled.entries, compiled.rules()) == (0, 0, {})
+    compiled = compiled_rules({})
+    assert (len(compiled), compiled.entries, compiled.content()) == (0, 0, Content({}))
     assert compiled.match(key("a.example")) == 0 and compiled.explain(key("a.example")) == []
 
 
 def test_list_is_asked_in_a_mapped_file(tmp_path: Path) -> None:
     path = tmp_path / "x.rules"
-    path.write_bytes(compile_content(rules_of("a.example")))
+    path.write_bytes(compile_content(content_of("a.example")))
     with path.open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     compiled = CompiledList(mapped, verify=True)
@@ -133,7 +134,7 @@ def test_list_is_asked_in_a_mapped_file(tmp_path: Path) -> None:
     assert list(compiled.items()) == [(key("a.example"), BLOCK_BOTH | 1 << LINE_SHIFT)]
 
 
-WHOLE = compile_content(rules_of(*(f"n{n}.example" for n in range(50)), "*".join(("a", "b")).replace("*", ".")))
+WHOLE = compile_content(content_of(*(f"n{n}.example" for n in range(50)), "a.b"))
 
 
 @pytest.mark.parametrize("verify", [False, True])

@@ -6,14 +6,14 @@ import msgspec
 from hypothesis import given
 
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
-from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, FLAGS_MASK, LINE_SHIFT, Rules
+from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, FLAGS_MASK, LINE_SHIFT, Content, Rules
 from tests.unit.rules.shorthand import RULES, key, rules_of
 
 
 def test_each_kind_of_change() -> None:
     old = {**rules_of("same.example", "gone.example"), key("other.example"): BLOCK_APEX}
     new = {**rules_of("new.example", "same.example"), key("other.example"): BLOCK_BOTH | 4}
-    assert diff(old, new) == Diff(
+    assert diff(Content(old), Content(new)) == Diff(
         added=1,
         removed=1,
         changed=1,
@@ -27,20 +27,20 @@ def test_each_kind_of_change() -> None:
 def test_another_line_is_no_change() -> None:
     old = rules_of("a.example", "b.example")
     new = {k: value + (5 << LINE_SHIFT) for k, value in old.items()}
-    assert diff(old, new) == Diff(unchanged=2)
+    assert diff(Content(old), Content(new)) == Diff(unchanged=2)
 
 
 def test_samples_are_few_and_json_ready() -> None:
     new = rules_of(*(f"n{n}.example" for n in range(100)))
-    found = diff({}, new)
+    found = diff(Content({}), Content(new))
     assert (found.added, len(found.added_sample)) == (100, MAX_SAMPLES)
-    assert diff(new, {}).removed_sample == found.added_sample
+    assert diff(Content(new), Content({})).removed_sample == found.added_sample
     assert msgspec.json.decode(msgspec.json.encode(found), type=Diff) == found
 
 
 @given(old=RULES, new=RULES)
 def test_counts_add_up_and_turn_round(old: Rules, new: Rules) -> None:
-    there, back = diff(old, new), diff(new, old)
+    there, back = diff(Content(old), Content(new)), diff(Content(new), Content(old))
     assert there.added + there.changed + there.unchanged == len(new)
     assert there.removed + there.changed + there.unchanged == len(old)
     assert (there.added, there.removed, there.changed) == (back.removed, back.added, back.changed)

@@ -1,11 +1,11 @@
-"""The reading of names that all formats share, with its two guards."""
+"""The reading of names that all formats share, and readers without memory."""
 
 from __future__ import annotations
 
 import pytest
 
 from resolver.dns.names import from_host
-from resolver.rules.lines import LOCAL_NAMES, Rule, Skip, is_address, read_name, url_part
+from resolver.rules.lines import COMMENT, LOCAL_NAMES, LineReader, Rule, Skip, is_address, read_name, url_part
 from resolver.rules.model import ALLOW_BELOW
 
 ADDRESSES = ["0.0.0.0", "192.0.2.1", "::", "::1", "2001:db8::1", "fe80::1%lo0", "::ffff:192.0.2.1"]
@@ -38,8 +38,9 @@ def test_a_rule_carries_the_flags_it_was_given() -> None:
 
 
 @pytest.mark.parametrize("text", [".", "com", "COM.", "x", "a" * 63, "бел"])
-def test_root_and_single_labels_are_held_back(text: str) -> None:
-    assert read_name(text, 1) == Skip("refused", "rule-too-wide")
+def test_root_and_single_labels_are_names_like_others(text: str) -> None:
+    """Whether they reach too far is for the guard to say."""
+    assert read_name(text, 1) == Rule(from_host(text), 1)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,9 @@ URLS = {
 @pytest.mark.parametrize(("text", "code"), URLS.items())
 def test_parts_of_urls_are_told_apart(text: str, code: str | None) -> None:
     assert url_part(text) == (None if code is None else Skip("not-dns", code))
+
+
+def test_reader_without_memory_says_everything_at_once() -> None:
+    reader = LineReader(lambda line: COMMENT if line == "#" else [read_name(line, 1)])
+    assert reader.read("a.example", 7) == [Rule(from_host("a.example"), 1)]
+    assert reader.read("#", 8) == [Skip("comment")] and list(reader.finish()) == []

@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.errors import ListRefused
+from resolver.rules.compile import canonical_keys
+from resolver.rules.formats.table import FORMATS
 from resolver.rules.model import Format, Kind, Match
 from resolver.rules.parse import parse_list
 from resolver.rules.report import BadLine, Header, Report, RuleCounts
-from tests.unit.rules.shorthand import written
+from tests.unit.rules.shorthand import key, written
 
 HOSTS = b"""# Title: A list
 # Number of entries: 3
@@ -26,7 +28,7 @@ HOSTS = b"""# Title: A list
 
 def test_whole_report() -> None:
     parsed = parse_list(HOSTS)
-    assert written(parsed.rules) == ["|a.example^", "|b.example^", "|c.example^"]
+    assert written(parsed.content.names) == ["|a.example^", "|b.example^", "|c.example^"]
     assert parsed.report == Report(
         format="hosts",
         detected="hosts",
@@ -83,7 +85,7 @@ def test_reach_is_a_property_of_the_list(
     expected = [form, form.replace("a.example", "b.example")]
     for declared in (format, "auto"):
         parsed = parse_list(SAME[format], format=declared, match=match, kind=kind)
-        assert written(parsed.rules) == expected
+        assert written(parsed.content.names) == expected
         assert parsed.report.format == parsed.report.detected == format
 
 
@@ -96,19 +98,8 @@ REFUSED: dict[str, tuple[bytes, Format, str]] = {
     "only addresses": (b"192.0.2.1\n192.0.2.2\n", "auto", "list-all-invalid"),
     "another format": (b"||a.example^\n", "unbound", "list-all-invalid"),
     "csv": (b"url,category\nhttps://a.example/,NEWS\n", "auto", "list-all-invalid"),
-    "declared rpz": (b"a.example CNAME .\n", "rpz", "format-not-supported"),
-    "declared regex": (b"a\n", "regex", "format-not-supported"),
-    "declared pihole-regex": (b"a\n", "pihole-regex", "format-not-supported"),
-    "found rpz": (b"$TTL 300\n@ SOA a. b. 1 2 3 4 5\na.example CNAME .\n", "auto", "format-not-supported"),
-    "found regex": (b"^ads[0-9]+\\.\n(^|\\.)track\\.\n", "auto", "format-not-supported"),
-    "a top-level domain": (b"a.example\ncom\n", "auto", "rule-too-wide"),
-    "the root": (b"a.example\n.\n", "auto", "rule-too-wide"),
-    "everything": (b"||a.example^\n*\n", "auto", "rule-too-wide"),
-    "a wide suffix": (b"||a.example^\n||com^\n", "auto", "rule-too-wide"),
-    "a wide exception": (b"||a.example^\n@@||com^\n", "auto", "rule-too-wide"),
-    "a wide hosts line": (b"0.0.0.0 a.example\n0.0.0.0 com\n", "auto", "rule-too-wide"),
-    "a wide dnsmasq line": (b"address=/a.example/#\naddress=/#/\n", "auto", "rule-too-wide"),
-    "a wide zone": (b'local-zone: "." static\n', "auto", "rule-too-wide"),
+    "only a top-level domain": (b"com\n", "auto", "list-all-invalid"),
+    "only the root": (b'local-zone: "." static\n', "auto", "list-all-invalid"),
 }
 
 
@@ -121,22 +112,71 @@ def test_refusal_of_the_whole_list(data: bytes, format: Format, code: str) -> No
     msgspec.json.encode(refused.value.extra)
 
 
-def test_wide_rules_are_named_with_their_lines() -> None:
-    with pytest.raises(ListRefused, match=r"2 of the rules .*line 2, 4") as refused:
-        parse_list(b"a.example\ncom\nb..example\n*.net\n", kind="allow")
-    report = msgspec.convert(refused.value.extra["report"], Report)
-    errors = msgspec.convert(refused.value.extra["errors"], list[BadLine])
-    assert (report.refused, report.entries, report.invalid_total) == (2, 1, 1)
-    assert [(e.number, e.text, e.code) for e in errors] == [
-        (2, "com", "rule-too-wide"),
-        (4, "*.net", "rule-too-wide"),
+HELD: dict[str, tuple[bytes, list[tuple[int, str, str]]]] = {
+    "a top-level domain": (b"a.example\ncom\n", [(2, "|com^", "covers-top-level")]),
+    "a wide suffix": (b"||a.example^\n||com^\n", [(2, "||com^", "covers-top-level")]),
+    "a wide exception": (b"||a.example^\n@@||com^\n", [(2, "@@||com^", "covers-top-level")]),
+    "a wide hosts line": (b"0.0.0.0 a.example\n0.0.0.0 com\n", [(2, "|com^", "covers-top-level")]),
+    "two at a time": (
+        b"*.net\n*.a.example\n*.com\n",
+        [(1, "||net^", "covers-top-level"), (3, "||com^", "covers-top-level")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "held"), HELD.values(), ids=HELD.keys())
+def test_what_reaches_too_far_is_held_back_and_the_rest_goes_into_force(
+    data: bytes, held: list[tuple[int, str, str]]
+) -> None:
+    parsed = parse_list(data)
+    assert list(parsed.content.names) == [key("a.example")]
+    assert [(line.number, line.text, line.code) for line in parsed.report.held_lines] == held
+    assert (parsed.report.held, parsed.report.entries, parsed.report.duplicates) == (len(held), 1, 0)
+    assert parsed.report.held_by_code == {"covers-top-level": len(held)}
+    assert parsed.report.warnings == [
+        f"Rules held back because they cover too much: {len(held)}. They are not in force."
     ]
 
 
+WIDE: dict[str, tuple[bytes, Format]] = {
+    "the root": (b"a.example\n.\n", "domains"),
+    "everything": (b"||a.example^\n*\n", "adblock"),
+    "a wide dnsmasq line": (b"address=/a.example/#\naddress=/#/\n", "dnsmasq"),
+    "a wide zone": (b'local-zone: "a.example" static\nlocal-zone: "." static\n', "unbound"),
+}
+
+
+@pytest.mark.parametrize(("data", "format"), WIDE.values(), ids=WIDE.keys())
+def test_no_notation_blocks_every_name(data: bytes, format: Format) -> None:
+    parsed = parse_list(data, format=format)
+    assert parsed.content.sides == () and list(parsed.content.names) == [key("a.example")]
+    assert parsed.report.held_by_code == {"covers-root": 1} and parsed.report.held_lines[0].number == 2
+
+
 def test_many_wide_rules_are_counted_and_a_hundred_named() -> None:
-    with pytest.raises(ListRefused, match=r"500 of the rules .*line 1, 2, 3, 4, 5, …") as refused:
-        parse_list(b"".join(b"x%d\n" % n for n in range(500)), format="domains")
-    assert len(msgspec.convert(refused.value.extra["errors"], list[BadLine])) == 100
+    report = parse_list(b"".join(b"x%d\n" % n for n in range(500)) + b"a.example", format="domains").report
+    assert (report.held, report.entries, report.duplicates) == (500, 1, 0)
+    assert [line.number for line in report.held_lines] == list(range(1, 101))
+
+
+def test_list_of_nothing_but_wide_rules_is_refused_and_says_which() -> None:
+    with pytest.raises(ListRefused, match="Line 1: ") as refused:
+        parse_list(b"com\nnet\n", format="domains")
+    errors = msgspec.convert(refused.value.extra["errors"], list[BadLine])
+    assert [(line.number, line.code) for line in errors] == [(1, "covers-top-level"), (2, "covers-top-level")]
+
+
+def test_format_that_is_not_read_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resolver.rules.parse.FORMATS", {"hosts": FORMATS["hosts"]})
+    for format in ("auto", "domains"):
+        with pytest.raises(ListRefused, match="This version reads: hosts") as refused:
+            parse_list(b"a.example\n", format=format)
+        assert refused.value.code == "format-not-supported"
+
+
+def test_keys_that_are_handed_on_are_those_of_the_content() -> None:
+    parsed = parse_list(b"b.example\ncom\na.example\n", format="domains")
+    assert list(parsed.keys) == canonical_keys(parsed.content.names) and len(parsed.keys) == 2
 
 
 def test_invalid_lines_never_stop_the_rest() -> None:
@@ -153,11 +193,6 @@ WARNINGS: dict[str, tuple[bytes, Format, list[str]]] = {
         "auto",
         ["The list says it has 3 entries; 1 were read. It may not be whole."],
     ),
-    "important": (
-        b"||a.example^$important\n",
-        "auto",
-        ["Rules that say $important: 1. An allow rule still beats them."],
-    ),
     "wrong format": (
         b"address=/a.example/#\n" * 20 + b"a.example\n",
         "domains",
@@ -173,11 +208,15 @@ def test_warnings(data: bytes, format: Format, warnings: list[str]) -> None:
 
 def test_mark_blanks_and_windows_lines_are_forgiven() -> None:
     parsed = parse_list("\ufeff  a.example  \r\n\tb.example\r\n\r\n# bücher\r\n".encode())
-    assert written(parsed.rules) == ["|a.example^", "|b.example^"]
+    assert written(parsed.content.names) == ["|a.example^", "|b.example^"]
     assert (parsed.report.lines, parsed.report.blanks, parsed.report.comments) == (4, 1, 1)
 
 
-@given(st.lists(st.sampled_from([b"a.example", b"b.example", b"# x", b"", b"x..y", b"localhost", b"c/d"])))
+@given(
+    st.lists(
+        st.sampled_from([b"a.example", b"b.example", b"# x", b"", b"x..y", b"localhost", b"c/d", b"com"])
+    )
+)
 def test_every_line_is_counted_once(lines: list[bytes]) -> None:
     try:
         report = parse_list(b"\n".join(lines), format="domains").report
@@ -186,4 +225,4 @@ def test_every_line_is_counted_once(lines: list[bytes]) -> None:
             return
         report = msgspec.convert(refused.extra["report"], Report)
     aside = report.blanks + report.comments + report.ignored + report.not_dns + report.invalid_total
-    assert report.lines == aside + report.entries + report.duplicates
+    assert report.lines == aside + report.entries + report.duplicates + report.held

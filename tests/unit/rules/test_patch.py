@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from resolver.errors import ListRefused
 from resolver.rules.codes import MAX_LINE
-from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Format, Rules
+from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Content, Format, Rules
 from resolver.rules.patch import patch_rules
 from resolver.rules.report import BadLine
 from tests.unit.rules.shorthand import NAMES, RULES, key, rules_of, written
 
-STANDING = {**rules_of("a.example", "b.example"), key("c.example"): BLOCK_APEX | 12}
+STANDING = {**rules_of("a.example", "b.example"), key("c.example"): BLOCK_APEX | ALLOW_BOTH}
 """||a.example^ ||b.example^ |c.example^ @@||c.example^"""
 
 CHANGES: dict[str, tuple[list[str], list[str], Format, list[str]]] = {
@@ -40,33 +40,37 @@ CHANGES: dict[str, tuple[list[str], list[str], Format, list[str]]] = {
 @pytest.mark.parametrize(("add", "remove", "format", "expected"), CHANGES.values(), ids=CHANGES.keys())
 def test_change(add: list[str], remove: list[str], format: Format, expected: list[str]) -> None:
     before = dict(STANDING)
-    patched = patch_rules(STANDING, add, remove, format=format)
-    assert written(patched.rules) == [f"{form}example^" for form in expected]
+    patched = patch_rules(Content(STANDING), add, remove, format=format)
+    assert written(patched.content.names) == [f"{form}example^" for form in expected]
     assert patched.not_found == [] and before == STANDING
-    assert patched.report.entries == len(patched.rules)
+    assert patched.report.entries == len(patched.content.names)
     assert patched.report.lines == len(add) + len(remove)
 
 
 def test_settings_of_the_list_count() -> None:
-    assert written(patch_rules({}, ["d.example"], [], match="suffix").rules) == ["||d.example^"]
-    allowed = patch_rules({}, ["d.example"], [], kind="allow")
-    assert written(allowed.rules) == ["@@|d.example^"]
-    assert patch_rules(allowed.rules, [], ["d.example"], kind="allow").rules == {}
+    assert written(patch_rules(Content({}), ["d.example"], [], match="suffix").content.names) == [
+        "||d.example^"
+    ]
+    allowed = patch_rules(Content({}), ["d.example"], [], kind="allow")
+    assert written(allowed.content.names) == ["@@|d.example^"]
+    assert patch_rules(allowed.content, [], ["d.example"], kind="allow").content == Content({})
 
 
 def test_lines_stay_and_added_names_have_none() -> None:
-    patched = patch_rules(STANDING, ["d.example", "a.example"], [])
-    assert patched.rules[key("a.example")] == STANDING[key("a.example")] == BLOCK_BOTH | 1 << LINE_SHIFT
-    assert patched.rules[key("d.example")] == BLOCK_APEX
+    patched = patch_rules(Content(STANDING), ["d.example", "a.example"], [])
+    assert (
+        patched.content.names[key("a.example")] == STANDING[key("a.example")] == BLOCK_BOTH | 1 << LINE_SHIFT
+    )
+    assert patched.content.names[key("d.example")] == BLOCK_APEX
     assert patched.report.duplicates == 1
 
 
 def test_what_was_not_there_is_told() -> None:
     patched = patch_rules(
-        STANDING, [], ["x.example", "@@||a.example^", "a.example", "a.example"], format="adblock"
+        Content(STANDING), [], ["x.example", "@@||a.example^", "a.example", "a.example"], format="adblock"
     )
     assert patched.not_found == ["x.example", "@@||a.example^", "a.example"]
-    assert key("a.example") not in patched.rules and key("x.example") not in patched.rules
+    assert key("a.example") not in patched.content.names and key("x.example") not in patched.content.names
 
 
 REFUSED: dict[str, tuple[list[str], Format, str, str]] = {
@@ -77,13 +81,11 @@ REFUSED: dict[str, tuple[list[str], Format, str, str]] = {
     "hosts, two lines in one": (["0.0.0.0 a.example\nb.example"], "hosts", "line-invalid", "several-words"),
     "localhost": (["localhost"], "auto", "line-invalid", "local-name"),
     "a URL": (["https://a.example/"], "domains", "line-invalid", "scheme"),
-    "a modifier": (["||a.example^$client=x"], "adblock", "line-invalid", "unsupported-modifier"),
+    "a modifier": (["||a.example^$rotten"], "adblock", "line-invalid", "unknown-modifier"),
     "another format": (["||a.example^"], "dnsmasq", "line-invalid", "not-dnsmasq"),
     "too long": (["x" * (MAX_LINE + 1)], "domains", "line-invalid", "line-too-long"),
     "control characters": (["a\0.example"], "domains", "line-invalid", "bad-character"),
     "lone surrogate": (["\ud800.example"], "domains", "line-invalid", "bad-unicode"),
-    "a top-level domain": (["com"], "auto", "rule-too-wide", "rule-too-wide"),
-    "the root": (["."], "domains", "rule-too-wide", "rule-too-wide"),
 }
 
 
@@ -96,22 +98,36 @@ def test_one_bad_line_refuses_the_change(
     both = [*([good] if good else []), *lines]
     add, remove = (both, []) if which == "add" else ([], both)
     with pytest.raises(ListRefused) as refused:
-        patch_rules(STANDING, add, remove, format=format)
+        patch_rules(Content(STANDING), add, remove, format=format)
     errors = msgspec.convert(refused.value.extra["errors"], list[BadLine])
     assert refused.value.code == code
     assert [(error.number, error.code) for error in errors] == [(len(both), line_code)]
     msgspec.json.encode(refused.value.extra)
 
 
-def test_format_that_is_not_read() -> None:
+WIDE = {"com": "covers-top-level", ".": "covers-root", "||net^": "covers-top-level"}
+
+
+@pytest.mark.parametrize(("line", "code"), WIDE.items())
+def test_a_rule_that_reaches_too_far_refuses_the_change(line: str, code: str) -> None:
     with pytest.raises(ListRefused) as refused:
-        patch_rules({}, ["a.example"], [], format="rpz")
-    assert refused.value.code == "format-not-supported"
+        patch_rules(
+            Content(STANDING), ["ok.example", line], [], format="adblock" if "|" in line else "domains"
+        )
+    errors = msgspec.convert(refused.value.extra["errors"], list[BadLine])
+    assert refused.value.code == "rule-too-wide" and [error.code for error in errors] == [code]
+    assert errors[0].text in refused.value.detail
+
+
+def test_a_wide_rule_that_stands_there_can_be_taken_out() -> None:
+    """A list may have come in while another guard was in force."""
+    patched = patch_rules(Content({**STANDING, key("com"): BLOCK_BOTH}), [], ["com"], format="domains")
+    assert patched.content.names == STANDING and patched.not_found == []
 
 
 @given(rules=RULES, names=st.lists(NAMES, unique=True))
 def test_adding_and_removing_undo_each_other(rules: Rules, names: list[str]) -> None:
     fresh = [name for name in names if key(name) not in rules]
-    added = patch_rules(rules, fresh, [], format="domains").rules
-    assert len(added) == len(rules) + len(fresh)
-    assert patch_rules(added, [], fresh, format="domains").rules == rules
+    added = patch_rules(Content(rules), fresh, [], format="domains").content
+    assert len(added.names) == len(rules) + len(fresh)
+    assert patch_rules(added, [], fresh, format="domains").content.names == rules

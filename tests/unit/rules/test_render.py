@@ -30,7 +30,7 @@ def test_forms(flags: int, lines: list[str]) -> None:
 
 def read_back(rules: Rules) -> Rules:
     text = "\n".join(render(rules)).encode()
-    return {k: value & FLAGS_MASK for k, value in parse_list(text, format="adblock").rules.items()}
+    return {k: value & FLAGS_MASK for k, value in parse_list(text, format="adblock").content.names.items()}
 
 
 @pytest.mark.parametrize("flags", range(1, FLAGS_MASK + 1))

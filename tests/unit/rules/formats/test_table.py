@@ -13,6 +13,7 @@ from resolver.dns.names import from_host
 from resolver.rules.formats.table import FORMATS, UNSUPPORTED
 from resolver.rules.lines import Rule
 from resolver.rules.model import Format
+from tests.unit.rules.shorthand import read
 
 TYPICAL = {
     "hosts": b"0.0.0.0 a.b-c.example\n",
@@ -40,21 +41,20 @@ def test_every_format_of_the_model_is_read_or_named_as_unsupported() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_fast_pattern_takes_the_typical_line(name: str) -> None:
-    found = re.fullmatch(FORMATS[name].fast, TYPICAL[name])
-    assert found and found[1] == b"a.b-c.example"
+    found = [re.fullmatch(pattern, TYPICAL[name]) for pattern, _ in FORMATS[name].fast]
+    assert [one[1] for one in found if one] == [b"a.b-c.example"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(line=LINES)
 def test_fast_pattern_agrees_with_the_reader(name: str, line: str) -> None:
-    entry = FORMATS[name]
-    found = re.fullmatch(entry.fast, line.encode() + b"\n")
-    if found:
-        assert entry.read(line.strip()) == [Rule(from_host(found[1].decode()), entry.fast_flags)]
+    for pattern, flags in FORMATS[name].fast:
+        if found := re.fullmatch(pattern, line.encode() + b"\n"):
+            assert read(name, line.strip()) == [Rule(from_host(found[1].decode()), flags)]
 
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(line=st.one_of(LINES, st.text(min_size=1, max_size=60)))
 def test_reader_takes_any_line(name: str, line: str) -> None:
     if line.strip():
-        assert FORMATS[name].read(line.strip())
+        assert read(name, line.strip())
