@@ -36,12 +36,30 @@ LINE_CODES: Final[Mapping[str, str]] = {
     "not-dnsmasq": "This is no dnsmasq option; a rule looks like `address=/name/`.",
     "not-unbound": 'This is no unbound option; a rule looks like `local-zone: "name." always_nxdomain`.',
     "unknown-zone-type": "unbound knows no local-zone type of this name.",
+    "not-zone": "This is no record of a zone file; a rule looks like `name CNAME .`.",
+    "unclosed-parenthesis": "A parenthesis opens on this line and is not closed soon.",
+    "no-owner": "The record has no owner of its own, and none before it that could be meant.",
+    "owner-outside-zone": "The owner is no name of the zone, which `$ORIGIN` or the SOA record names.",
+    "target-relative": "The target is relative to a zone that is not named; end it with a dot.",
+    "bad-escape": "A backslash is followed by three digits up to 255, or by one other character.",
+    "wildcard-inside": "`*` stands for whole labels, and only at the left end of a name.",
+    "bad-rpz-network": "A network looks like `24.0.2.0.192`, its host bits zero, `zz` for zero words.",
+    "bad-record": "The data of the record does not fit its type.",
+    "cname-and-other-data": "An alias (CNAME) stands alone; another record of this owner came before.",
+    "too-many-records": "The list has more records to answer with than are kept.",
     "nothing-to-void": "The line takes back another rule; taken alone it says nothing.",
     # What is understood, and not supported: obeying it in part could block too much.
     "unsupported-pattern": "Masks that are more than `*.name` are not supported in this version.",
     "unsupported-regex": "Regular expressions are not supported in this version.",
-    "unsupported-modifier": "This modifier is not supported in this version, so the rule is left out.",
+    # What voids an adblock rule: it would otherwise reach further than it says.
     "unknown-modifier": "This modifier is unknown to DNS filters, so the rule is left out.",
+    "bad-modifier": "A modifier lacks its value, or has one that it cannot have, so the rule is left out.",
+    "modifier-twice": "A modifier stands twice in this rule, so the rule is left out.",
+    "too-many-values": "A modifier has more than 1000 values, so the rule is left out.",
+    "unknown-tag": "No client can have this tag, so the rule is left out.",
+    "bad-rewrite": "This is no answer that `dnsrewrite` can give, so the rule is left out.",
+    "pattern-too-short": "The mask has too little text; it would match many names by chance.",
+    "matches-nothing": "No name can match this mask: a dot stands at its beginning or its end.",
 }
 """Code of an invalid line -> what is wrong with it."""
 
@@ -50,6 +68,7 @@ ASIDE_CODES: Final[Mapping[str, str]] = {
     "local-name": "A name of the machine itself, as every hosts file has it.",
     "address-only": "An address without a name.",
     "other-option": "An option of the server that the list was written for; it blocks nothing.",
+    "zone-record": "A record or directive that a zone has because it is a zone; no rule.",
     "conditional-forward": "An upstream for a name; it blocks nothing.",
     # not DNS: rules for a browser
     "cosmetic": "Hides a part of a page.",
@@ -59,13 +78,18 @@ ASIDE_CODES: Final[Mapping[str, str]] = {
     "url": "Speaks of a part of a URL; DNS sees only names.",
     # notes: the line is obeyed, and this is worth knowing
     "foreign-address": "The name is blocked; it is not redirected to the address the line gives.",
-    "important": "`$important` is obeyed as an ordinary rule: an allow rule still beats a block rule.",
 }
 """Code of a line that is no fault -> what it is."""
 
 UNENFORCEABLE_CODES: Final[Mapping[str, str]] = {
+    "respgeo": "The rule asks for the country of an answer, which is not known here.",
+    "cancels-a-block": "The line takes back a rewrite to nowhere, which is a plain block here.",
     "answer-in-allow-list": "An allow list says what passes; it cannot also say what is answered.",
     "too-many-side-rules": "The list has more rules with conditions or answers than are kept.",
+    "rpz-nsdname": "Asks for the name of a server of the zone; a forwarder never learns it.",
+    "rpz-nsip": "Asks for the address of a server of the zone; a forwarder never learns it.",
+    "zone-directive": "`$INCLUDE` and `$GENERATE` are not obeyed; put the records into the list.",
+    "record-type": "Records of this type are not given as answers.",
     "rewrite-not-trusted": "The line would redirect a name; set `rewrites` of the list if you trust it to.",
 }
 """Code of a line that is understood and left out, because a forwarder cannot, or may not, obey it."""

@@ -1,124 +1,233 @@
 """Adblock rules as DNS filters read them (AdGuard's DNS filtering syntax, list-formats 2.5).
 
-    ||name^      name and all below        @@||name^   the same, allowed
-    |name^       the name itself           name        the name itself (also as a hosts line)
-    ||*.name^    all below, not the name   *.name^     the same
+    rule = ["@@"] pattern ["$" modifiers]         @@: allowed, or an answer taken back
 
-Everything else is a mask that is no plain name, a rule for browsers (cosmetic, path, port, scheme),
-or has modifiers. **A modifier that is not obeyed voids the rule** (normative in the syntax): a rule for
-one kind of page would otherwise block a name for all. `$important` alone only strengthens a rule, so
-it is obeyed as an ordinary one, and noted. `||name` without `^` would also match `name.evil.example`;
-it is read as the name and below, which is narrower.
+    ||name^      name and all below               name         the name itself (also as a hosts line)
+    |name^       the name itself                  ||*.name^    all below, not the name; also
+    *  ||*^      every name there is              *.name^  .name^  *.name  .name
+    /regex/      names in which it is found       other masks  an expression: `||ads.`, `-banner-`, `a*.name^`
+
+A plain name without modifiers is a `Rule`, all else a `SideRule`; the modifiers are read in
+`resolver.rules.formats.modifiers`. Masks that speak of more of a URL than its host (path, port, scheme,
+something behind `^`) and cosmetic rules are for browsers, and counted apart.
+
+Narrower than written, on purpose: `||name` without `^` would also match `name.evil.example`, and is read
+as the name and below, as the people who forget the `^` mean it; likewise `*.name` and `.name`. Masks with
+too little text (`ad`, `||x.`) would match names by chance, and are void.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
-from resolver.dns.names import ROOT
-from resolver.rules.formats import hosts
-from resolver.rules.lines import COMMENT, FAST_NAME, Item, Rule, Skip, is_address, read_name, url_part
-from resolver.rules.model import BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH
+from resolver.dns.names import ROOT, Fault
+from resolver.rules.expressions import masks
+from resolver.rules.formats import hosts, regex
+from resolver.rules.formats.dnsrewrite import read_rewrite
+from resolver.rules.formats.modifiers import NO_MODIFIERS, Modifiers, read_modifiers
+from resolver.rules.lines import (
+    COMMENT,
+    FAST_NAME,
+    NO_OPTIONS,
+    Item,
+    LineReader,
+    Options,
+    Reader,
+    Rule,
+    Skip,
+    Void,
+    is_address,
+    read_name,
+    url_part,
+)
+from resolver.rules.model import ALLOW_APEX, BLOCK_APEX, BLOCK_BOTH, key_of
+from resolver.rules.side import ALLOW, ANSWER, APEX, BELOW, BLOCK, BOTH, CANCEL, Answer, SideRule
 
 FAST: Final = rb"\|\|" + FAST_NAME + rb"\^[ \t]*+\r?\n"
 FAST_FLAGS: Final = BLOCK_BOTH
 
+MIN_TEXT: Final = 4
+"""Characters of text that the longest piece of a mask must have, a mark at its end counted as one.
+
+`||ad.` and `-ad-` pass; `ads`, which is found in "downloads", and `||x.` do not."""
+
 _COSMETIC: Final = re.compile(r"#(?:@?[$?%]?\??|@)#(?=[^#\s])|\$@?\$[a-z]").search
 _TRAILING_COMMENT: Final = re.compile(r"\s#.*")
-_SHAPE: Final = re.compile(r"(\|\|?)?(\*\.)?([^|^*]+)(\^\|?|\|)?").fullmatch
 _URL_CHARACTERS: Final = re.compile(r"[?&=%~,:]").search
 
-_TO_ALLOW: Final = 2
-"""How far a block flag is shifted to become the allow flag of the same reach."""
+_EVERY_NAME: Final = re.compile(r"(?:\|\|?)?(?:\*+\.?)?\^?\|?|\.").fullmatch
+_BEHIND_THE_END: Final = re.compile(r"\^[^|*]|\^\|.|\^\*.").search
+_NEVER: Final = re.compile(r"\|\|?\..*|.*\.(?:\^\|?|\|)").fullmatch
+_SHAPE: Final = re.compile(r"(\|\|?)?(\*\.|\.)?([^|^*]+)(\^\|?|\|)?").fullmatch
+_SLASHED: Final = re.compile(r"/(?:[^/\\]|\\.)++/")
 
 _REACH: Final[Mapping[tuple[str, str, bool], int]] = {
-    # (start mark, mask, has an end mark) -> flags. A shape that is not here is a mask of text.
-    ("||", "", True): BLOCK_BOTH,
-    ("||", "", False): BLOCK_BOTH,
-    ("|", "", True): BLOCK_APEX,
-    ("", "", False): BLOCK_APEX,
-    ("||", "*.", True): BLOCK_BELOW,
-    ("||", "*.", False): BLOCK_BELOW,
-    ("", "*.", True): BLOCK_BELOW,
-    ("", "*.", False): BLOCK_BELOW,
+    # (start mark, below only, has an end mark) -> reach. A shape that is not here is no plain name.
+    ("||", "", True): BOTH,
+    ("||", "", False): BOTH,
+    ("|", "", True): APEX,
+    ("", "", False): APEX,
+    ("||", "*.", True): BELOW,
+    ("||", "*.", False): BELOW,
+    ("|", "*.", True): BELOW,
+    ("", "*.", True): BELOW,
+    ("", "*.", False): BELOW,
+    ("", ".", True): BELOW,
+    ("", ".", False): BELOW,
 }
 
-# Modifiers of DNS filters. None but `important` is obeyed yet; all others belong to browsers.
-_DNS_MODIFIERS: Final = frozenset(
-    ("important", "badfilter", "client", "ctag", "denyallow", "dnsrewrite", "dnstype", "respgeo")
-)
+
+class _Place(NamedTuple):
+    """What names a pattern speaks of: a name and how far, or an expression."""
+
+    wire: bytes = ROOT
+    reach: int = BOTH
+    expression: str = ""
 
 
-def read(line: str) -> list[Item]:
+_EVERYWHERE: Final = _Place()
+
+
+def make(options: Options) -> Reader:
+    """The reader of one list."""
+    return LineReader(partial(read, options=options))
+
+
+def read(line: str, options: Options = NO_OPTIONS) -> list[Item]:
     """One line of an adblock list."""
     if line.startswith("!") or (line.startswith("[") and line.endswith("]")):
         return COMMENT
-    if _COSMETIC(line):
+    pattern, dollar, _ = line.partition("$")
+    cosmetic = _COSMETIC(line)
+    if cosmetic and cosmetic.start() <= len(pattern):  # what stands behind a `$` is a value
         return [Skip("not-dns", "cosmetic")]
     if line.startswith("#"):
         return COMMENT
-    rule = _TRAILING_COMMENT.sub("", line)
-    words = rule.split()
-    if len(words) > 1:
-        return hosts.read(line) if is_address(words[0]) else [Skip("invalid", "several-words")]
-    if rule.startswith("@@"):
-        return _read_rule(rule[2:], _TO_ALLOW)
-    return _read_rule(rule, 0)
+    words = pattern.split(None, 1)
+    if len(words) > 1 and is_address(words[0]):
+        return list(hosts.read(line))
+    # A blank and `#` end a rule, unless they are part of a modifier's value.
+    rule = _TRAILING_COMMENT.sub("", line) if not dollar or _TRAILING_COMMENT.search(pattern) else line
+    exception = rule.startswith("@@")
+    return [_read_rule(rule.removeprefix("@@").strip(), exception, options)]
 
 
-def _read_rule(rule: str, shift: int) -> list[Item]:
-    """One rule without its `@@`; `shift` moves the flags from block to allow."""
-    if rule.startswith("/") and (rule.endswith("/") or "/$" in rule) and len(rule) > 2:
-        return [Skip("invalid", "unsupported-regex")]
-    # A name has no dollar sign, so the first one begins the modifiers of whatever could become a rule.
-    pattern, dollar, modifiers = rule.partition("$")
+def _read_rule(rule: str, exception: bool, options: Options) -> Item:
+    """One rule without its `@@`."""
+    pattern, modifiers = _divide(rule)
     # Before the modifiers: a rule for pages is no fault of a DNS list, whatever else it says.
-    part = url_part(pattern)
+    part = None if _SLASHED.fullmatch(pattern) else url_part(pattern)
     if part is not None:
-        return [part]
-    if not dollar:
-        return [_read_pattern(pattern, shift)]
-    void = _void_by(modifiers)
-    if void is not None:
-        return [void]
-    item = _read_pattern(pattern, shift)
-    return [item] if isinstance(item, Skip) else [item, Skip("note", "important")]
+        return part
+    said = NO_MODIFIERS if modifiers is None else read_modifiers(modifiers)
+    if isinstance(said, Skip):
+        return said
+    if not pattern and modifiers is None:
+        return Skip("invalid", "name-empty")
+    place = _read_pattern(pattern)
+    return place if isinstance(place, Skip) else _rule(place, said, exception, options)
 
 
-def _void_by(modifiers: str) -> Skip | None:
-    """Why these modifiers void their rule; None when they do not."""
-    names = {modifier.partition("=")[0].strip() for modifier in modifiers.split(",")}
-    if names == {"important"} and "=" not in modifiers:
-        return None
-    known = names <= _DNS_MODIFIERS
-    return Skip("invalid", "unsupported-modifier" if known else "unknown-modifier")
+def _divide(rule: str) -> tuple[str, str | None]:
+    """A rule → its pattern, and its modifiers if it has any.
+
+    An expression goes to its second slash: names have none, so `/ads/banner.` is a path. In all other
+    patterns the first dollar sign begins the modifiers, since no name has one.
+    """
+    slashed = _SLASHED.match(rule)
+    behind = rule[slashed.end() :].lstrip() if slashed else ""
+    if slashed and behind[:1] in ("", "$", "#"):
+        return slashed[0], behind[1:] if behind.startswith("$") else None
+    pattern, dollar, modifiers = rule.partition("$")
+    return pattern, modifiers if dollar else None
 
 
-def _read_pattern(pattern: str, shift: int) -> Item:
-    """A pattern without modifiers → a rule, if it is a plain name between marks."""
-    if pattern.strip("|^") in ("", "*", "*.", "."):  # matches every name there is
-        return Rule(ROOT, BLOCK_BOTH << shift)
+def _rule(place: _Place, said: Modifiers, exception: bool, options: Options) -> Item:
+    """What a pattern and its modifiers say together."""
+    action, answer = (ALLOW if exception else BLOCK), None
+    if said.rewrite is not None:
+        meant = _rewrite(said.rewrite, exception, options)
+        if isinstance(meant, Skip):
+            return meant
+        action, answer = meant
+    item: Rule | SideRule
+    if said.fields or place.expression or action in (ANSWER, CANCEL):
+        item = SideRule(
+            action=action,
+            key=key_of(place.wire),
+            reach=place.reach,
+            expression=place.expression,
+            answer=answer,
+            **said.fields,
+        )
+    else:
+        item = Rule(place.wire, place.reach * (ALLOW_APEX if exception else BLOCK_APEX))
+    return Void(item) if said.badfilter else item
+
+
+def _rewrite(value: str, exception: bool, options: Options) -> tuple[int, Answer | None] | Skip:
+    """The action of a rule with `dnsrewrite`, and its answer."""
+    if exception and not value:
+        return CANCEL, None
+    answer = read_rewrite(value)
+    if answer is None:
+        return Skip("invalid", "bad-rewrite")
+    if isinstance(answer, str):  # a sink
+        # A plain block cannot be told from others that stand at the name, so it cannot be taken back alone.
+        return Skip("unenforceable", "cancels-a-block") if exception else (BLOCK, None)
+    if exception:
+        return CANCEL, answer
+    if answer.records and not options.rewrites:
+        return Skip("unenforceable", "rewrite-not-trusted")
+    return ANSWER, answer
+
+
+def _read_pattern(pattern: str) -> _Place | Skip:
+    """A pattern → the names that it speaks of."""
+    if _SLASHED.fullmatch(pattern):
+        item = regex.read_slashed(pattern, BLOCK)
+        return _Place(expression=item.expression) if isinstance(item, SideRule) else item
+    if _EVERY_NAME(pattern):
+        return _EVERYWHERE
+    if len(pattern.split()) > 1:
+        return Skip("invalid", "several-words")
     if is_address(pattern.strip("|^")):
         return Skip("invalid", "ip-address")
     if _URL_CHARACTERS(pattern):
         return Skip("not-dns", "url")
+    if _BEHIND_THE_END(pattern):  # only a path can follow the end of a name
+        return Skip("not-dns", "path")
+    if _NEVER(pattern):
+        return Skip("invalid", "matches-nothing")
+    pattern = pattern.rstrip("*") if "^*" in pattern else pattern
+    return _read_name(pattern) or _read_mask(pattern)
+
+
+def _read_name(pattern: str) -> _Place | Skip | None:
+    """A pattern that can only mean one whole name; None if it is a mask of text."""
     shape = _SHAPE(pattern)
     if shape is None:
-        return Skip("invalid", "unsupported-pattern")
-    mark, mask, name, end = (shape[1] or "", shape[2] or "", shape[3], shape[4])
-    reach = _REACH.get((mark, mask, end is not None))
-    if reach is None or not _is_closed(name, end):
-        return Skip("invalid", "unsupported-pattern")
-    return read_name(name, reach << shift)
+        return None
+    mark, below, name, end = shape[1] or "", shape[2] or "", shape[3], shape[4]
+    reach = _REACH.get((mark, below, end is not None))
+    # `||ads`, `ads.` and the bare `banner` are beginnings or parts of names; lists are full of them.
+    if reach is None or (end is None and ("." not in name or name.endswith("."))):
+        return None
+    item = read_name(name, reach)
+    if isinstance(item, Rule):
+        return _Place(item.wire, reach)
+    return item if isinstance(item, Skip) else None
 
 
-def _is_closed(name: str, end: str | None) -> bool:
-    """Whether the text can only mean a whole name.
-
-    `||ads`, `||ads.^` and the bare `-banner-` are beginnings or parts of names; lists are full of them.
-    """
-    if name.startswith(".") or name.endswith("."):
-        return False
-    return end is not None or "." in name
+def _read_mask(pattern: str) -> _Place | Skip:
+    """A mask of text → an expression."""
+    pieces = pattern.lower().replace("||", "|").replace("^|", "^").split("*")
+    if max(map(len, pieces)) < MIN_TEXT:
+        return Skip("invalid", "pattern-too-short")
+    expression = masks.from_adblock(pattern.lower())
+    if isinstance(expression, Fault):
+        return Skip("invalid", expression.code)
+    return _Place(expression=expression)

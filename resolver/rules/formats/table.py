@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from resolver.rules.formats import adblock, dnsmasq, domains, hosts, unbound, wildcard
+from resolver.rules.formats import adblock, dnsmasq, domains, hosts, rpz, unbound, wildcard
 from resolver.rules.lines import Item, LineReader, MakeReader
 
 
@@ -21,12 +21,16 @@ class ListFormat(NamedTuple):
     fast      fast patterns with the flags that their lines mean, at most two
     make      the reader, made anew for each list
     ordered   inside such a list the most specific rule counts alone (`resolver.rules.model.Content`)
+    fast_if   whether the fast patterns read this list (its octets) as the reader does; None: every list
+    indented  blanks before a line mean something, so the reader is given them
     """
 
     name: str
     fast: tuple[tuple[bytes, int], ...]
     make: MakeReader
     ordered: bool = False
+    fast_if: Callable[[bytes], bool] | None = None
+    indented: bool = False
 
 
 def _stateless(read: Callable[[str], Sequence[Item]]) -> MakeReader:
@@ -40,11 +44,19 @@ FORMATS: Final[Mapping[str, ListFormat]] = {
         ListFormat("hosts", ((hosts.FAST, hosts.FAST_FLAGS),), _stateless(hosts.read)),
         ListFormat("domains", ((domains.FAST, domains.FAST_FLAGS),), _stateless(domains.read)),
         ListFormat("wildcard", ((wildcard.FAST, wildcard.FAST_FLAGS),), _stateless(wildcard.read)),
-        ListFormat("adblock", ((adblock.FAST, adblock.FAST_FLAGS),), _stateless(adblock.read)),
+        ListFormat("adblock", ((adblock.FAST, adblock.FAST_FLAGS),), adblock.make),
         ListFormat("dnsmasq", ((dnsmasq.FAST, dnsmasq.FAST_FLAGS),), _stateless(dnsmasq.read)),
+        ListFormat(
+            "rpz",
+            ((rpz.FAST_APEX, rpz.FAST_APEX_FLAGS), (rpz.FAST_BELOW, rpz.FAST_BELOW_FLAGS)),
+            rpz.make,
+            ordered=True,
+            fast_if=rpz.fast_is_right,
+            indented=True,
+        ),
         ListFormat("unbound", ((unbound.FAST, unbound.FAST_FLAGS),), _stateless(unbound.read)),
     )
 }
 
-UNSUPPORTED: Final = frozenset(("rpz", "regex", "pihole-regex"))
+UNSUPPORTED: Final = frozenset(("regex", "pihole-regex"))
 """Formats that a list's description may name, and that this version does not read."""

@@ -61,7 +61,7 @@ def compiled_rules(rules: Rules, *sides: SideRule, ordered: bool = False) -> Com
 
 
 def written(rules: Rules) -> list[str]:
-    return list(render(rules))
+    return list(render(Content(rules)))
 
 
 # Few labels of few lengths, so that names lie above, below and beside each other. Lengths 45 to 57 and
