@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -50,6 +50,11 @@ _NEVER: Final = rb"((?!))"
 
 # A label, reversed, is closed by its length octet.
 _LENGTH: Final = [bytes((length,)) for length in range(256)]
+
+
+def _finder(fast: Sequence[bytes]) -> Callable[[bytes], list[tuple[bytes, bytes, bytes]]]:
+    """What cuts a piece into lines: the name of each that a fast pattern takes, or else the line."""
+    return re.compile(b"(?:" + b"|".join(fast) + rb")|([^\n]*+)\n").findall
 
 
 def flag_table(match: Match, kind: Kind) -> tuple[int, ...]:
@@ -125,7 +130,9 @@ class Collector:
         self._voids: list[Rule | SideRule] = []
         fast = [*list_format.fast, (_NEVER, 0), (_NEVER, 0)][:2]
         self._fast_flags = tuple(self._flags[flags] for _, flags in fast)
-        self._find = re.compile(b"(?:" + b"|".join(one for one, _ in fast) + rb")|([^\n]*+)\n").findall
+        self._fast_if = list_format.fast_if
+        self._strip = str.rstrip if list_format.indented else str.strip
+        self._find = _finder(tuple(one for one, _ in fast))
 
     def read(self, data: bytes, start: int = 0, progress: Callable[[int], None] | None = None) -> None:
         """Read every line from octet `start` on, to the end of the list.
@@ -133,6 +140,8 @@ class Collector:
         `progress` is told now and then how many octets have been read.
         """
         size = len(data)
+        if self._fast_if is not None and not self._fast_if(data):
+            self._find = _finder((_NEVER, _NEVER))
         while start < size:
             end = data.rfind(b"\n", start, start + _PIECE) + 1
             if end:
@@ -209,7 +218,7 @@ class Collector:
             text = octets[:MAX_LINE].decode("utf-8", "replace")
             self._skip(Skip("invalid", "line-too-long"), text, self.lines)
             return
-        text = octets.decode("utf-8", "replace").strip()
+        text = self._strip(octets.decode("utf-8", "replace"))
         if not text:
             self.blanks += 1
             return
