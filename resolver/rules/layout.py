@@ -28,7 +28,8 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from resolver.errors import CorruptFile
 
@@ -88,36 +89,17 @@ def assemble(
     parts: Parts, digest: bytes, *, entries: int, rules: int, uniform_flags: int = 0, ordered: bool = False
 ) -> bytes:
     """A whole file from its sections."""
-    sections: list[Section] = []
-    padded: list[bytes] = []
-    at = HEADER_SIZE
-    for part in parts:
-        sections.append(Section(at, len(part)))
-        padded.append(part + bytes(-len(part) % ALIGNMENT))
-        at += len(padded[-1])
-    content = b"".join(padded)
-    numbers = [number for section in sections for number in section]
-    head = (MAGIC, VERSION, at, entries, rules, uniform_flags, int(ordered))
-    fields = _FIELDS.pack(*head, *numbers, digest, checksum(content))
-    return fields + _SUM.pack(zlib.crc32(fields)) + content
+    numbers, content = place(parts, HEADER_SIZE)
+    head = (MAGIC, VERSION, HEADER_SIZE + len(content), entries, rules, uniform_flags, int(ordered))
+    return sign(_FIELDS.pack(*head, *numbers, digest, checksum(content))) + content
 
 
 def read_header(buffer: memoryview) -> Header:
     """Take the header apart and check all that can be checked in constant time. Raises CorruptFile."""
-    size = len(buffer)
-    if size < HEADER_SIZE:
-        raise CorruptFile(f"it has {size} octets, which is less than the header of a compiled list")
-    if bytes(buffer[: len(MAGIC)]) != MAGIC:
-        raise CorruptFile("it does not begin as a compiled list does")
-    fields = buffer[: _FIELDS.size]
-    _, version, said, entries, rules, uniform, ordered, *numbers, digest, content_sum = _FIELDS.unpack(fields)
-    if version != VERSION:
-        raise CorruptFile(f"it has version {version} of the layout, and this program reads {VERSION}")
-    if _SUM.unpack_from(buffer, _FIELDS.size)[0] != zlib.crc32(fields):
-        raise CorruptFile("its header does not match its own checksum")
-    if said != size:
-        raise CorruptFile(f"it has {size} octets, and its header says {said}")
-    trie, values, flags, sides, automata = (Section(*numbers[at : at + 2]) for at in range(0, 10, 2))
+    _, _, size, entries, rules, uniform, ordered, *numbers, digest, content_sum = signed(
+        buffer, _FIELDS, MAGIC, VERSION, "compiled list"
+    )
+    trie, values, flags, sides, automata = sections(numbers)
     header = Header(
         entries, rules, uniform, bool(ordered), trie, values, flags, sides, automata, digest, content_sum
     )
@@ -125,12 +107,63 @@ def read_header(buffer: memoryview) -> Header:
     return header
 
 
-def _check_sections(header: Header, size: int) -> None:
-    """Every section inside the file and as long as the number of names asks for. Raises CorruptFile."""
-    for section in (header.trie, header.values, header.flags, header.sides, header.automata):
-        inside = HEADER_SIZE <= section.offset and section.offset + section.length <= size
+def place(parts: Iterable[bytes], start: int) -> tuple[list[int], bytes]:
+    """Where the sections of a file stand whose header ends at `start` (offset and length of each in
+    turn), and all of them in one piece."""
+    numbers: list[int] = []
+    padded: list[bytes] = []
+    at = start
+    for part in parts:
+        numbers += (at, len(part))
+        padded.append(part + bytes(-len(part) % ALIGNMENT))
+        at += len(padded[-1])
+    return numbers, b"".join(padded)
+
+
+def sections(numbers: Sequence[int]) -> tuple[Section, ...]:
+    """The offsets and lengths of a header as sections."""
+    return tuple(map(Section, numbers[::2], numbers[1::2]))
+
+
+def sign(fields: bytes) -> bytes:
+    """A header and its own sum."""
+    return fields + _SUM.pack(zlib.crc32(fields))
+
+
+def signed(
+    buffer: memoryview, fields: struct.Struct, magic: bytes, version: int, what: str
+) -> tuple[Any, ...]:
+    """The fields of a header that `sign` has signed: magic, version, size of the file, and its others.
+
+    Raises CorruptFile unless the file begins as a `what` of that version does and is as long as it says.
+    """
+    size = len(buffer)
+    if size < fields.size + _SUM.size:
+        raise CorruptFile(f"it has {size} octets, which is less than the header of a {what}")
+    if bytes(buffer[: len(magic)]) != magic:
+        raise CorruptFile(f"it does not begin as a {what} does")
+    octets = buffer[: fields.size]
+    found = fields.unpack(octets)
+    if found[1] != version:
+        raise CorruptFile(f"it has version {found[1]} of the layout, and this program reads {version}")
+    if _SUM.unpack_from(buffer, fields.size)[0] != zlib.crc32(octets):
+        raise CorruptFile("its header does not match its own checksum")
+    if found[2] != size:
+        raise CorruptFile(f"it has {size} octets, and its header says {found[2]}")
+    return found
+
+
+def check_places(found: Iterable[Section], start: int, size: int) -> None:
+    """Every section at a boundary, behind the header and inside the file. Raises CorruptFile."""
+    for section in found:
+        inside = start <= section.offset and section.offset + section.length <= size
         if section.offset % ALIGNMENT or not inside:
             raise CorruptFile("its header names a section that is not inside the file")
+
+
+def _check_sections(header: Header, size: int) -> None:
+    """Every section inside the file and as long as the number of names asks for. Raises CorruptFile."""
+    check_places((header.trie, header.values, header.flags, header.sides, header.automata), HEADER_SIZE, size)
     per_name = 0 if header.uniform_flags or not header.entries else 1
     if header.values.length != 4 * header.entries or header.flags.length != per_name * header.entries:
         raise CorruptFile("its sections do not have one value for each name")
