@@ -4,8 +4,8 @@
     auth  tokens                who calls, and how far that reaches
     problems  events            what the caller is told when it fails, and what the log is
     upload                      bodies, spooled and unpacked within bounds
-    lists  transactions         the resources; each file ends in its table of routes
-    generations  policy
+    lists  overlap              the resources; each file ends in its table of routes
+    transactions  generations  policy
     explain  health  openapi
     conditions                  what a request says of a change: who, why, if still unchanged
     changeset  plan  changes    the road of a change, from what is wanted to what is in force

@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 
-from resolver.admin import explain, generations, health, lists, openapi, policy, transactions
+from resolver.admin import explain, generations, health, lists, openapi, overlap, policy, transactions
 from resolver.admin.auth import Failures, authenticate
 from resolver.admin.changes import Changes
 from resolver.admin.compilers import Compilers
@@ -46,6 +46,7 @@ from resolver.settings import Settings
 ROUTES: Final[list[Route]] = [
     *health.ROUTES,
     *lists.ROUTES,
+    *overlap.ROUTES,
     *transactions.ROUTES,
     *generations.ROUTES,
     *policy.ROUTES,

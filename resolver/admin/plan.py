@@ -83,7 +83,7 @@ def plan(manifest: Manifest, change: ChangeSet, outcomes: Mapping[int, Outcome],
 
     Raises RequestError for lists that the compiler refused, StoreError where our own disk failed.
     """
-    _refuse(change, _refusals(outcomes))
+    _refuse(change, refusals(outcomes))
     lists = dict(manifest.lists)
     results = []
     for index, item in enumerate(change.lists):
@@ -190,7 +190,7 @@ def _check_number(manifest: Manifest, change: ChangeSet) -> None:
         )
 
 
-def _refusals(outcomes: Mapping[int, Outcome]) -> dict[int, RequestError]:
+def refusals(outcomes: Mapping[int, Outcome]) -> dict[int, RequestError]:
     """What the compiler refused. Raises StoreError or ProcessError where the fault is ours."""
     found: dict[int, RequestError] = {}
     for index, outcome in sorted(outcomes.items()):

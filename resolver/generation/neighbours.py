@@ -3,8 +3,8 @@
 It belongs to the report of a push, and nobody waits longer for a push because of it: before a list is opened
 it is known how many steps the comparison takes, and how many octets of its file must be checked first. The
 cheapest come first; what no longer fits is named and left out. Short pushes get little time, so that one name
-is in force in milliseconds beside any number of others; long ones some tenth of what they cost anyway. Who
-asks for the comparison itself (`GET /v1/lists/{id}/overlap`) gets all of it.
+is in force in milliseconds beside any number of others; the longest at most half a second. Who asks for the
+comparison itself (`GET /v1/lists/{id}/overlap`) gets all of it.
 
 A file is checked once in the life of this process. One that is damaged spoils no push: it is left out, and
 whoever serves it will say so.
@@ -22,10 +22,10 @@ from resolver.generation.mapped import open_list
 from resolver.rules.compiled import CompiledList
 from resolver.rules.overlap import Comparison, Side, compare_with, steps
 
-LEAST_STEPS: Final = 20_000
-"""Steps (a microsecond each) that every push may take."""
-MOST_STEPS: Final = 500_000
-"""Steps that the longest push may take: half a second, a tenth of what it may last."""
+LEAST_STEPS: Final = 10_000
+"""Steps that every push may take, besides two for each of its names: 6 to 28 ms."""
+MOST_STEPS: Final = 200_000
+"""Steps that the longest push may take: half a second if all lists are alike, a tenth of what it may last."""
 _OCTETS_PER_STEP: Final = 600
 """Octets of a file that are checked in the time of a step."""
 
@@ -43,7 +43,7 @@ def compare_in_force(
 
 def _choose(blobs: Blobs, mine: Side, neighbours: Sequence[Neighbour]) -> tuple[list[Neighbour], list[str]]:
     """Those that there is time for, and the names of the others."""
-    left = min(LEAST_STEPS + len(mine.keys), MOST_STEPS)
+    left = min(LEAST_STEPS + 2 * len(mine.keys), MOST_STEPS)
     chosen: list[Neighbour] = []
     left_out: list[str] = []
     for cost, neighbour in sorted(((_cost(blobs, mine, one), one) for one in neighbours), key=lambda x: x[0]):

@@ -5,10 +5,9 @@
     shadowed  an allow rule, of this list or another one, is met wherever the block rule would be: it is idle
 
 Only plain rules are compared; what a condition or an expression does is known when somebody asks. Of two
-lists the shorter one is looked up in the longer one, so a comparison takes as many steps as the shorter one
-has names (about 1 µs each, and less for each name found below another), and one name beside five million
-costs one step. Steps can be counted before they are taken, so that whoever has little time can leave the
-long comparisons out.
+lists the shorter one is looked up in the longer one, so one name beside five million costs next to nothing.
+How many steps a comparison takes (of 0.6 µs, and 2.8 where every name is found) is known before any is taken,
+so that whoever has little time can leave the long ones out.
 """
 
 from __future__ import annotations
@@ -78,9 +77,13 @@ class Side(NamedTuple):
     mixed: bool = True
 
 
+_THEIRS: Final = 3
+"""Steps for each name of the other list: what lies below it among mine must be searched for."""
+
+
 def steps(mine: int, theirs: int) -> int:
     """How many steps a comparison takes, from the numbers of names."""
-    return min(mine, theirs)
+    return min(mine, _THEIRS * theirs)
 
 
 def compare_with(
@@ -101,7 +104,7 @@ def compare_with(
 
 def _overlap(mine: Side, name: str, other: CompiledList, idle: set[bytes]) -> Overlap:
     """Compare with one list; adds to `idle` what its allow rules make so."""
-    walk = _by_my_names if len(mine.keys) <= len(other) else _by_their_names
+    walk = _by_my_names if len(mine.keys) <= _THEIRS * len(other) else _by_their_names
     same = covered = 0
     for key, own, higher in walk(mine, other):
         flags = mine.names[key]
