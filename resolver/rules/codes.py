@@ -47,6 +47,8 @@ LINE_CODES: Final[Mapping[str, str]] = {
     "bad-record": "The data of the record does not fit its type.",
     "cname-and-other-data": "An alias (CNAME) stands alone; another record of this owner came before.",
     "too-many-records": "The list has more records to answer with than are kept.",
+    "tag-without-zone": "The tags are for a zone that the list does not have.",
+    "bad-network": "A network looks like `192.0.2.0/24` or `2001:db8::/32`.",
     "nothing-to-void": "The line takes back another rule; taken alone it says nothing.",
     # What is no expression that can be searched for in linear time.
     "regex-empty": "There is no expression.",
@@ -90,6 +92,7 @@ ASIDE_CODES: Final[Mapping[str, str]] = {
     "local-name": "A name of the machine itself, as every hosts file has it.",
     "address-only": "An address without a name.",
     "other-option": "An option of the server that the list was written for; it blocks nothing.",
+    "tag": "Says which clients a zone of this list is for; it blocks nothing by itself.",
     "zone-record": "A record or directive that a zone has because it is a zone; no rule.",
     "conditional-forward": "An upstream for a name; it blocks nothing.",
     # not DNS: rules for a browser
@@ -112,6 +115,9 @@ UNENFORCEABLE_CODES: Final[Mapping[str, str]] = {
     "rpz-nsip": "Asks for the address of a server of the zone; a forwarder never learns it.",
     "zone-directive": "`$INCLUDE` and `$GENERATE` are not obeyed; put the records into the list.",
     "record-type": "Records of this type are not given as answers.",
+    "tag-without-clients": "No network of the list carries a tag of this zone, so it is for nobody.",
+    "view-clause": "Stands in a `view:`, which is for some clients; use a group and a list of its own.",
+    "zone-override": "Another type for some clients is not obeyed; use a group and a list of its own.",
     "rewrite-not-trusted": "The line would redirect a name; set `rewrites` of the list if you trust it to.",
 }
 """Code of a line that is understood and left out, because a forwarder cannot, or may not, obey it."""

@@ -5,20 +5,39 @@
     local=/a/  server=/a/    the same: dnsmasq then answers from local data only
     server=/a/#              an exception: "use the usual upstreams" inside a blocked suffix
     server=/a/192.0.2.53     an upstream for a name; blocks nothing
-    /*.a/  /.a/  /*a/        below only; the same as /a/; a mask that is no name (dnsmasq.8)
+    /*.a/  /.a/  /#/         below only; the same as /a/; any name
+    /*a.b/                   every name that ends so, `xa.b` too: an expression
 
 dnsmasq from 2.86 on forwards the types that an address does not cover; a block list does not mean
-that, so every type is blocked. Every other option is ignored and counted.
+that, so every type is blocked. An address that leads somewhere is the answer if the list is
+trusted with rewrites (several lines of a name add up), else the name is blocked and that is noted.
+Every other option is ignored and counted. In dnsmasq the most specific name wins; here an exception
+wins at any depth, which is the same for the form that lists use.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from resolver.dns.names import ROOT
-from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Rule, Skip, is_address, read_name
-from resolver.rules.model import ALLOW_BELOW, ALLOW_BOTH, BLOCK_BELOW, BLOCK_BOTH
+from resolver.dns.names import to_text
+from resolver.rules.formats.local_data import LocalData, address_record, is_sink
+from resolver.rules.lines import (
+    COMMENT,
+    FAST_END,
+    FAST_NAME,
+    Item,
+    LineReader,
+    Options,
+    Reader,
+    Rule,
+    Skip,
+    is_address,
+    read_name,
+)
+from resolver.rules.model import ALLOW_BELOW, ALLOW_BOTH, BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH, key_of
+from resolver.rules.side import ALLOW, BLOCK, SideRule
 
 # A `server` or `local` option is a block only when nothing stands behind the last slash.
 FAST: Final = (
@@ -35,52 +54,93 @@ _TRAILING_COMMENT: Final = re.compile(r"\s#.*")
 
 
 def read(line: str) -> list[Item]:
-    """One line of a dnsmasq configuration."""
+    """One line of a dnsmasq configuration whose addresses are not trusted."""
+    address, items = _split(line)
+    return [*items, Skip("note", "foreign-address")] if address else items
+
+
+def _split(line: str) -> tuple[str, list[Item]]:
+    """The address that the line redirects to ("" if it does not), and what it says of its names."""
     if line.startswith("#"):
-        return COMMENT
+        return "", COMMENT
     option = _OPTION(_TRAILING_COMMENT.sub("", line).rstrip())
     if option is None:
-        return [Skip("invalid", "not-dnsmasq")]
+        return "", [Skip("invalid", "not-dnsmasq")]
     word, value = option[1], option[2] or ""
     if word not in _DOMAIN_OPTIONS or not value.startswith("/"):
-        return [Skip("ignored", "other-option")]
+        return "", [Skip("ignored", "other-option")]
     # `/a/b/target`: whatever stands behind the last slash is the target.
     *names, target = value[1:].split("/")
     if not names:
-        return [Skip("invalid", "not-dnsmasq")]
+        return "", [Skip("invalid", "not-dnsmasq")]
     return _judge(word, names, target)
 
 
-def _judge(word: str, names: list[str], target: str) -> list[Item]:
+def _judge(word: str, names: Sequence[str], target: str) -> tuple[str, list[Item]]:
     """The names of one option, by what its target says."""
-    if word == "address":
-        return _block(names, target)
-    if target == "":
-        return [_read_domain(name, BLOCK_BOTH) for name in names]
+    if word == "address" and target not in ("", "#"):
+        if not is_address(target):
+            return "", [Skip("invalid", "not-dnsmasq")]
+        address = "" if is_sink(address_record(target)) else target
+        return address, [_read_domain(name, BLOCK_BOTH) for name in names]
+    if word == "address" or target == "":
+        return "", [_read_domain(name, BLOCK_BOTH) for name in names]
     if target == "#":
-        return [_read_domain(name, ALLOW_BOTH) for name in names]
-    return [Skip("ignored", "conditional-forward")]
-
-
-def _block(names: list[str], target: str) -> list[Item]:
-    """The names of `address=`; its target is the answer that dnsmasq would give."""
-    if target not in ("", "#") and not is_address(target):
-        return [Skip("invalid", "not-dnsmasq")]
-    items = [_read_domain(name, BLOCK_BOTH) for name in names]
-    if target not in _SINKS:
-        items.append(Skip("note", "foreign-address"))
-    return items
-
-
-_SINKS: Final = frozenset(("", "#", "0.0.0.0", "127.0.0.1", "::", "::1"))  # noqa: S104 - text, nobody binds
+        return "", [_read_domain(name, ALLOW_BOTH) for name in names]
+    return "", [Skip("ignored", "conditional-forward")]
 
 
 def _read_domain(domain: str, flags: int) -> Item:
-    """One name between slashes."""
-    if domain in ("#", "*", "*."):  # `/#/` stands for any name
-        return Rule(ROOT, flags)
+    """What stands between two slashes."""
+    if domain in ("#", "*", "*."):  # any name
+        return Rule(b"\0", flags)
     if domain.startswith("*."):
         domain, flags = domain[2:], flags & (BLOCK_BELOW | ALLOW_BELOW)
+    elif domain.startswith("*"):
+        return _read_end(domain[1:], BLOCK if flags == BLOCK_BOTH else ALLOW)
     if "*" in domain:
-        return Skip("invalid", "unsupported-pattern")
+        return Skip("invalid", "wildcard-inside")
     return read_name(domain.removeprefix("."), flags)
+
+
+def _read_end(text: str, action: int) -> Item:
+    """`*a.b`: every name that ends in this text, at a label or not."""
+    name = read_name(text, BLOCK_BOTH)
+    if not isinstance(name, Rule):
+        return Skip("invalid", "wildcard-inside") if "*" in text else name
+    # Letters, digits, hyphens and underscores stand for themselves in an expression.
+    end = to_text(name.wire).replace(".", r"\.")
+    return SideRule(action=action, expression=f"{end}$")
+
+
+class TrustedDnsmasq:
+    """The reading of a configuration that may redirect names."""
+
+    def __init__(self) -> None:
+        self._data = LocalData()
+
+    def read(self, line: str, number: int) -> Sequence[Item]:
+        """See `Reader`."""
+        address, items = _split(line)
+        if not address:
+            return items
+        record = address_record(address)
+        said: list[Item] = []
+        for item in items:
+            if isinstance(item, Rule):
+                item = SideRule(action=BLOCK, key=key_of(item.wire), reach=item.flags // BLOCK_APEX)
+            if isinstance(item, SideRule):
+                fault = self._data.add(item, record, 0, number)
+                said += [fault] if fault else []
+            else:
+                said.append(item)
+        return said
+
+    def finish(self) -> Iterable[tuple[int, Item]]:
+        """See `Reader`."""
+        return self._data.finish()
+
+
+def make(options: Options) -> Reader:
+    """The reader of one configuration."""
+    return TrustedDnsmasq() if options.rewrites else LineReader(read)

@@ -1,8 +1,8 @@
 """Plain names: one on each line, the name itself alone (as AdGuard Home, Pi-hole and blocky read it).
 
 Comments begin with `#`, `!`, `;` or `[`, and may follow a name after `#`. A line of the form `*.name` is
-read as in the wildcard format: it can mean nothing else. Whoever wants plain names to cover what
-is below them, as Technitium and dnscrypt-proxy do, sets the list's `match` to `suffix`.
+read as in the wildcard format, and `/…/` as an expression: they can mean nothing else. Whoever wants plain
+names to cover what is below them, as Technitium and dnscrypt-proxy do, sets the list's `match` to `suffix`.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from resolver.rules.formats import hosts, wildcard
+from resolver.rules.formats.regex import read_slashed
 from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, is_address, read_name, url_part
 from resolver.rules.model import BLOCK_APEX
+from resolver.rules.side import BLOCK
 
 FAST: Final = FAST_NAME + FAST_END
 FAST_FLAGS: Final = BLOCK_APEX
@@ -23,6 +25,8 @@ def read(line: str) -> list[Item]:
         return COMMENT
     if line.startswith("*"):
         return wildcard.read(line)
+    if len(line) > 2 and line.startswith("/") and line.endswith("/"):
+        return [read_slashed(line, BLOCK)]
     words = line.partition("#")[0].split()
     if len(words) > 1:
         return [Skip("invalid", "hosts-line" if is_address(words[0]) else "several-words")]

@@ -1,18 +1,33 @@
 """hosts: `address name [name ...] [# comment]`, as in /etc/hosts (list-formats: exact names).
 
-Every name on the line is blocked, itself alone. The address is never given as an answer: a list
-from outside could redirect names with it. An address that is not a null or loopback one is noted,
-and its names are blocked like the others, as AdGuard DNS does. A line that is one bare name reads
-as that name, since Pi-hole and AdGuard Home take both in one file.
+Every name on the line is blocked, itself alone. An address that is neither null nor loopback would redirect
+the name: that is believed of a list only if its description trusts it with rewrites, and then all
+addresses of a name add up to one answer. Otherwise the names are blocked like the others, and that is
+noted, as AdGuard DNS does. A line that is one bare name reads as that name, since Pi-hole and AdGuard
+Home take both in one file.
 """
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, is_address, read_name
-from resolver.rules.model import BLOCK_APEX
+from resolver.rules.formats.local_data import LocalData, address_record, is_sink
+from resolver.rules.lines import (
+    COMMENT,
+    FAST_END,
+    FAST_NAME,
+    Item,
+    LineReader,
+    Options,
+    Reader,
+    Rule,
+    Skip,
+    is_address,
+    read_name,
+)
+from resolver.rules.model import BLOCK_APEX, key_of
+from resolver.rules.side import APEX, BLOCK, SideRule
 
 FAST: Final = rb"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++" + FAST_NAME + FAST_END
 FAST_FLAGS: Final = BLOCK_APEX
@@ -21,22 +36,54 @@ COMMENT_MARKS: Final = ("#", "!", ";", "[")
 
 
 def read(line: str) -> list[Item]:
-    """One line of a hosts file."""
-    if line.startswith(COMMENT_MARKS):
-        return COMMENT
-    words = line.partition("#")[0].split()
-    if not is_address(words[0]):
-        return [read_name(words[0], BLOCK_APEX) if len(words) == 1 else Skip("invalid", "no-address")]
-    names = [word for word in words[1:] if not is_address(word)]
-    if not names:  # `0.0.0.0 0.0.0.0` stands in many lists
-        return [Skip("ignored", "address-only")]
-    items = [read_name(name, BLOCK_APEX) for name in names]
-    if not _is_sink(words[0]) and not all(item == Skip("ignored", "local-name") for item in items):
+    """One line of a hosts file whose addresses are not trusted."""
+    address, items = _split(line)
+    if address and any(isinstance(item, Rule) for item in items):
         items.append(Skip("note", "foreign-address"))
     return items
 
 
-def _is_sink(address: str) -> bool:
-    """Whether hosts files use this address to say "nowhere": null, loopback, or this machine's links."""
-    parsed = ipaddress.ip_address(address)
-    return parsed.is_unspecified or parsed.is_loopback
+def _split(line: str) -> tuple[str, list[Item]]:
+    """The address that the line redirects to ("" if it blocks or is no such line), and what it names."""
+    if line.startswith(COMMENT_MARKS):
+        return "", COMMENT
+    words = line.partition("#")[0].split()
+    if not words:
+        return "", COMMENT
+    if not is_address(words[0]):
+        return "", [read_name(words[0], BLOCK_APEX) if len(words) == 1 else Skip("invalid", "no-address")]
+    names = [word for word in words[1:] if not is_address(word)]
+    if not names:  # `0.0.0.0 0.0.0.0` stands in many lists
+        return "", [Skip("ignored", "address-only")]
+    foreign = not is_sink(address_record(words[0]))
+    return words[0] if foreign else "", [read_name(name, BLOCK_APEX) for name in names]
+
+
+class TrustedHosts:
+    """The reading of a hosts file that may redirect names."""
+
+    def __init__(self) -> None:
+        self._data = LocalData()
+
+    def read(self, line: str, number: int) -> Sequence[Item]:
+        """See `Reader`."""
+        address, items = _split(line)
+        if not address:
+            return items
+        record = address_record(address)
+        said: list[Item] = [item for item in items if not isinstance(item, Rule)]
+        for item in items:
+            if isinstance(item, Rule):
+                when = SideRule(action=BLOCK, key=key_of(item.wire), reach=APEX)
+                fault = self._data.add(when, record, 0, number)
+                said += [fault] if fault else []
+        return said
+
+    def finish(self) -> Iterable[tuple[int, Item]]:
+        """See `Reader`."""
+        return self._data.finish()
+
+
+def make(options: Options) -> Reader:
+    """The reader of one hosts file."""
+    return TrustedHosts() if options.rewrites else LineReader(read)

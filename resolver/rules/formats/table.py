@@ -41,11 +41,11 @@ def _stateless(read: Callable[[str], Sequence[Item]]) -> MakeReader:
 FORMATS: Final[Mapping[str, ListFormat]] = {
     one.name: one
     for one in (
-        ListFormat("hosts", ((hosts.FAST, hosts.FAST_FLAGS),), _stateless(hosts.read)),
+        ListFormat("hosts", ((hosts.FAST, hosts.FAST_FLAGS),), hosts.make),
         ListFormat("domains", ((domains.FAST, domains.FAST_FLAGS),), _stateless(domains.read)),
         ListFormat("wildcard", ((wildcard.FAST, wildcard.FAST_FLAGS),), _stateless(wildcard.read)),
         ListFormat("adblock", ((adblock.FAST, adblock.FAST_FLAGS),), adblock.make),
-        ListFormat("dnsmasq", ((dnsmasq.FAST, dnsmasq.FAST_FLAGS),), _stateless(dnsmasq.read)),
+        ListFormat("dnsmasq", ((dnsmasq.FAST, dnsmasq.FAST_FLAGS),), dnsmasq.make),
         ListFormat(
             "rpz",
             ((rpz.FAST_APEX, rpz.FAST_APEX_FLAGS), (rpz.FAST_BELOW, rpz.FAST_BELOW_FLAGS)),
@@ -54,7 +54,12 @@ FORMATS: Final[Mapping[str, ListFormat]] = {
             fast_if=rpz.fast_is_right,
             indented=True,
         ),
-        ListFormat("unbound", ((unbound.FAST, unbound.FAST_FLAGS),), _stateless(unbound.read)),
+        ListFormat(
+            "unbound",
+            ((unbound.FAST, unbound.FAST_FLAGS), (unbound.FAST_DATA, unbound.FAST_DATA_FLAGS)),
+            unbound.make,
+            fast_if=unbound.fast_is_right,
+        ),
     )
 }
 
