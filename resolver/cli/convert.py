@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -73,7 +74,7 @@ def convert(file: Path, to: str, from_: str, target: Path | None) -> None:
     _refuse_losses(parsed, to)
     lines = write(parsed.content, WRITERS[to], list(_comments(parsed.report)))
     if target is None or str(target) == STANDARD_INPUT:
-        _write(lines, click.get_text_stream("stdout", encoding="utf-8"))
+        _write(lines, sys.stdout)
     else:
         _replace(target, lines)
     for text in _left_out(parsed.report):

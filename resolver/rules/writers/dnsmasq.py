@@ -2,19 +2,18 @@
 
     local=/name/         blocked: dnsmasq answers from its own data, and has none
     server=/name/#       an exception: the usual upstreams
-    address=/name/IP     answered with an address
+    /*.name/ /*name/ /#/ below only; names with this end; every name
 
-`local=` because it is the same in every version; `address=` with an address leaves other types open from
-2.86 on. dnsmasq lets the most specific name win: an exception above a block would be overruled, and is
+An answer with an address is not written: from 2.86 on dnsmasq leaves the other types of such a name to the
+internet. dnsmasq lets the most specific name win: an exception above a block would be overruled, and is
 a loss.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
-from resolver.dns import rdata, registry
-from resolver.dns.names import to_text
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
@@ -22,40 +21,25 @@ from resolver.rules.model import (
     BLOCK_APEX,
     BLOCK_BELOW,
     BLOCK_BOTH,
-    name_of,
 )
-from resolver.rules.side import ALLOW, ANSWER, BELOW, BLOCK, BOTH, SideRule
+from resolver.rules.side import ALLOW, BLOCK, SideRule
 from resolver.rules.writers.writer import Writer
 
 _BLOCK: Final = "local=/{}/"
 _ALLOW: Final = "server=/{}/#"
-_ANSWER: Final = "address=/{}/%s"
+_PLAIN: Final = {BLOCK: _BLOCK, ALLOW: _ALLOW}
 
 
 def _side(rule: SideRule) -> list[str]:
-    """What is said of every name, and answers with an address."""
-    place = _place(rule)
-    if place is None:
+    """What is said of every name, or of names with the same end."""
+    form = _PLAIN.get(rule.action)
+    place = _END_OF(rule.expression) if rule.expression else None
+    if form is None or rule.key or (rule.expression and not place):
         return []
-    if rule.action in _PLAIN:
-        return [_PLAIN[rule.action].format(place)]
-    records = rule.answer.records if rule.action == ANSWER and rule.answer else ()
-    lines = []
-    for record in records:
-        words = rdata.to_words(record.rtype, record.rdata) if record.rtype in _ADDRESSES else None
-        lines += [_ANSWER.format(place) % words[0]] if words else []
-    return lines if len(lines) == len(records) else []
+    return [form.format("*" + place[1].replace("\\.", ".") if place else "#")]
 
 
-_PLAIN: Final = {BLOCK: _BLOCK, ALLOW: _ALLOW}
-_ADDRESSES: Final = (registry.A, registry.AAAA)
-
-
-def _place(rule: SideRule) -> str | None:
-    """What stands between the slashes."""
-    if not rule.key:
-        return None if rule.expression else "#"
-    return {BOTH: "{}", BELOW: "*.{}"}.get(rule.reach, "").format(to_text(name_of(rule.key))) or None
+_END_OF: Final = re.compile(r"((?:[a-z0-9_-]|\\\.)+)\$").fullmatch
 
 
 DNSMASQ: Final = Writer(
@@ -73,5 +57,6 @@ DNSMASQ: Final = Writer(
     ),
     _side,
     "dnsmasq knows names and addresses only: no conditions, expressions or other answers.",
+    single=True,
     closest=True,
 )

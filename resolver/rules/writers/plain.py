@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from resolver.dns import rdata, registry
+from resolver.dns import rdata
 from resolver.dns.names import to_text
 from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH, name_of
-from resolver.rules.side import ANSWER, APEX, SideRule
+from resolver.rules.side import ANSWER, SideRule
 from resolver.rules.writers.writer import Writer
 
 _NO_ALLOW: Final = (ALLOW_BOTH, "The notation has no exceptions; it can only block.")
@@ -30,15 +30,12 @@ def _no_side(rule: SideRule) -> list[str]:
 
 
 def _hosts_side(rule: SideRule) -> list[str]:
-    """An answer with one address."""
-    if rule.action != ANSWER or rule.reach != APEX or rule.answer is None or len(rule.answer.records) != 1:
+    """An answer with addresses; what is none does not read back."""
+    if rule.action != ANSWER or rule.answer is None:
         return []
-    record = rule.answer.records[0]
-    words = rdata.to_words(record.rtype, record.rdata) if record.rtype in _ADDRESSES else None
-    return [f"{words[0]} {to_text(name_of(rule.key))}"] if words else []
-
-
-_ADDRESSES: Final = (registry.A, registry.AAAA)
+    name = to_text(name_of(rule.key))
+    written = (rdata.to_words(record.rtype, record.rdata) or [""] for record in rule.answer.records)
+    return [f"{words[0]} {name}" for words in written]
 
 
 def _wildcard_side(rule: SideRule) -> list[str]:
@@ -48,7 +45,7 @@ def _wildcard_side(rule: SideRule) -> list[str]:
 
 HOSTS: Final = Writer(
     "hosts", "#", {BLOCK_APEX: ("0.0.0.0 {}",)}, (_NO_ALLOW, _NO_BELOW), _hosts_side,
-    "A hosts line blocks a name, or answers it with one address; it says nothing else.",
+    "A hosts line blocks a name, or answers it with an address; it says nothing else.", single=True,
 )  # fmt: skip
 
 DOMAINS: Final = Writer("domains", "#", {BLOCK_APEX: ("{}",)}, (_NO_ALLOW, _NO_BELOW), _no_side, _ONLY_NAMES)

@@ -128,8 +128,8 @@ def _record(record: Record, ttl: int) -> str | None:
     shown = [word.removesuffix(".") + "." if at in places else word for at, word in enumerate(words)]
     if record.rtype == registry.TXT:
         shown = [f'"{word}"' for word in shown]
-    lead = [str(ttl)] if ttl else []
-    return " ".join((*lead, registry.type_name(record.rtype), *shown))
+    # Without a TTL of its own a record has the zone's; 0 leaves it to the policy.
+    return " ".join((str(ttl), registry.type_name(record.rtype), *shown))
 
 
 def _lacks() -> Sequence[tuple[int, str]]:
@@ -140,5 +140,5 @@ def _lacks() -> Sequence[tuple[int, str]]:
 RPZ: Final = Writer(
     "rpz", ";", _forms(), _lacks(), _side,
     "A policy zone knows names, and addresses of clients and answers; no expressions or other conditions.",
-    head=_HEAD, closest=True,
+    head=_HEAD, single=True, closest=True,
 )  # fmt: skip

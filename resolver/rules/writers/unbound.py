@@ -81,5 +81,6 @@ UNBOUND: Final = Writer(
     _side,
     "Unbound's local zones know no conditions and no expressions, and not every answer.",
     head=("server:",),
+    single=True,
     closest=True,
 )

@@ -57,6 +57,7 @@ class Writer(NamedTuple):
     side      proposes lines for a side rule; none if it has no idea. What it proposes is read back
     lacks_side  why a side rule has no form
     head      lines that a file of this notation begins with
+    single    what several lines say of one name adds up, or is an error: no two rules may speak of one
     closest   whoever reads this notation lets the most specific rule win
     """
 
@@ -67,13 +68,15 @@ class Writer(NamedTuple):
     side: Callable[[SideRule], Sequence[str]]
     lacks_side: str
     head: tuple[str, ...] = ()
+    single: bool = False
     closest: bool = False
 
 
 _TRUSTED: Final = Options(rewrites=True)
 """A list that is converted may say all it wants; whether it is obeyed is for whoever loads it."""
 
-_IS_ORDINARY: Final = re.compile(FAST_NAME).fullmatch
+_IS_ORDINARY: Final = re.compile(rb"(?!.{0,253}\.rpz-)" + FAST_NAME).fullmatch
+"""The names that every reader takes for what they are. In a policy zone labels of `rpz-` are triggers."""
 
 _ODD_NAME: Final = "The notation has no way to write this name."
 _TWICE: Final = "Two rules speak of this name; the notation would make one of them, or an error."
@@ -105,7 +108,7 @@ def losses(content: Content, writer: Writer) -> Iterator[Loss]:
             yield Loss(rule.line, render_side(rule), writer.lacks_side)
     # The order of whoever runs the list, and our own reading of it: neither may give another verdict.
     order = not (content.ordered == writer.closest == FORMATS[writer.name].ordered)
-    for clash in clashes(content, twice=writer.closest, order=order and (writer.closest or content.ordered)):
+    for clash in clashes(content, twice=writer.single, order=order and (writer.closest or content.ordered)):
         line, text = _shown(content, clash.rule)
         yield Loss(line, text, _TWICE if clash.same_name else _ORDER)
 
