@@ -22,22 +22,34 @@ MAX_VOTES: Final = 1000
 _MAX_SAMPLE: Final = 1 << 20  # octets that are looked at, so that a long licence text costs no time
 _LEAST_SHARE: Final = 0.02  # of all votes, for a shape to lead before plain names
 
+# A record of a zone, or a part of one. Types that are words of one letter count in capitals only: a hosts
+# line may name a machine `a`.
+_RECORD: Final = (
+    rb"\$(?:TTL|ORIGIN)\b"
+    rb"|(?:\S+\s+)?(?:[0-9]+[smhdw]?\s+)?(?:(?i:IN)\s+)?(?:[0-9]+[smhdw]?\s+)?"
+    rb"(?:(?i:CNAME|SOA|NS)|A|AAAA|TXT|MX|PTR|SRV|HTTPS|SVCB|TYPE[0-9]+)\s+[^\s#|^]"
+    # The numbers of an SOA record that spans several lines.
+    rb"|[0-9]+[smhdw]?\s*\)?\s*(?:;.*)?$|\)"
+)
 # Options of dnsmasq and unbound and the records of a zone can be nothing else, so they come first. An
-# expression may hold an adblock mark or a name, an adblock rule may hold a mask; so each is asked before
-# the plainer one. What is left and has a dot in it may be a name.
+# expression between slashes is read by several formats, a bare one by Pi-hole alone. An expression may hold
+# an adblock mark or a name, an adblock rule may hold a mask; so each is asked before the plainer one. What
+# is left and has a dot in it may be a name.
 _SHAPES: Final = tuple(
     (name, re.compile(pattern).match)
     for name, pattern in (
         ("dnsmasq", rb"(?:address|local|server)=/|(?:conf-file|cache-size|listen-address|port)="),
-        ("unbound", rb"(?:local-zone|local-data)\s*:|server:\s*$"),
         (
-            "rpz",
-            rb"\$(?:TTL|ORIGIN)\b|@?\s*(?:[0-9]+\s+)?(?:IN\s+)?(?:SOA|NS)\s|\S+\s+(?:[0-9]+\s+)?(?:IN\s+)?CNAME\s",
+            "unbound",
+            rb"(?:local-(?:zone|data)(?:-[a-z]+)?|access-control-[a-z]+|define-tag|(?:server|view)(?=:\s*$))\s*:",
         ),
-        ("regex", rb"/.+/$|\^|\(\\?[.^]|\(\?|.*\\\.|.*[)\]][*+?$]"),
+        ("rpz", _RECORD),
+        ("pihole-regex", rb"(?!/).*;(?:querytype=|invert\b|reply=)"),
+        ("regex", rb"/.+/$"),
+        ("pihole-regex", rb"\^|\(\?#|\(\\?[.^]|\(\?|.*\\\.|.*[)\]][*+?$]"),
         ("hosts", rb"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%\S+)?)\s+[^\s#]"),
         ("adblock", rb"@@|\|.|.+\^(?:\||\$|$)|.*#[@$?%]*#[^#\s]|[^\s$]+\$[a-z~]"),
-        ("wildcard", rb"[*=]?[^\s#/|^]*[*?]|=[^\s#]+"),
+        ("wildcard", rb"[*=]?[^\s#/|^]*[*?]|=[^\s#]+|[\w.-]*\[[^\s\]]+\][\w.-]*(?:\s|$)"),
         ("domains", rb"[\w\x80-\xff-]+(?:\.[\w\x80-\xff-]+)+\.?\s*(?:#.*)?$"),
     )
 )
@@ -45,8 +57,9 @@ _SHAPES: Final = tuple(
 
 _READS_TOO: Final[Mapping[str, tuple[str, ...]]] = {
     "hosts": ("domains",),
+    "domains": ("regex",),
     "wildcard": ("domains",),
-    "adblock": ("domains", "hosts"),
+    "adblock": ("domains", "hosts", "regex"),
 }
 """Format -> the other shapes that its reader takes in the same sense: lists do mix them."""
 

@@ -11,12 +11,20 @@ from resolver.rules.detect import MAX_VOTES, detect
 LISTS = {
     "hosts": b"# x\n127.0.0.1 localhost\n::1 localhost\n0.0.0.0 a.example\n0.0.0.0 b.example # y\n",
     "domains": b"! x\na.example\nb.c.example\nxn--a.example\nb\xc3\xbccher.example\n",
-    "wildcard": b"*.a.example\n*.b.example\n",
+    "wildcard": b"*.a.example\nads.*\n*sex*\n=b.example\nad[0-9].example\nads? @work\n",
     "adblock": b"[Adblock Plus 2.0]\n! x\n||a.example^\n@@||b.example^\na.example##.ad\n||c.example^$x\n",
     "dnsmasq": b"# x\naddress=/a.example/#\nlocal=/b.example/\nserver=/c.example/\n",
     "unbound": b'server:\n  local-zone: "a.example." static\n  local-zone: "b.example" always_null\n',
     "rpz": b"$TTL 300\n@ SOA a. b. 1 2 3 4 5\n  NS localhost.\na.example CNAME .\n*.a.example CNAME .\n",
     "regex": b"/^ads[0-9]+\\./\n/banner/\n",
+    "pihole-regex": b"^ads[0-9]+\\.\nbanner;querytype=A\n(^|\\.)x\\.example$;reply=nodata\n",
+}
+
+ZONES = {
+    "SOA over several lines": b"@ 1h IN SOA a. b. (\n 1 ; serial\n 1h\n 2 ) ; end\nx CNAME .\n",
+    "transferred": b"rpz.example. 300 IN SOA a. b. 1 2 3 4 5\na.example.rpz.example. 300 IN CNAME *.\n",
+    "local data": b'a.example A 192.0.2.1\n  AAAA 2001:db8::1\nb.example 60 TXT "x"\n',
+    "addresses": b"32.1.2.0.192.rpz-ip CNAME .\n24.0.2.0.192.rpz-client-ip cname rpz-drop.\n",
 }
 
 MIXED = {
@@ -24,6 +32,9 @@ MIXED = {
     b"a.example\n" * 9 + b"||b.example^\n": ("adblock", 1.0),
     b"a.example\n" * 9 + b"0.0.0.0 b.example\n": ("hosts", 1.0),
     b"a.example\n" * 9 + b"*.b.example\n": ("wildcard", 1.0),
+    b"a.example\n" * 9 + b"/b.*/\n": ("domains", 1.0),
+    b"||a.example^\n" * 9 + b"/b.*/\n": ("adblock", 1.0),
+    b"a.example CNAME .\n" * 9 + b"b.example\n": ("rpz", 0.9),
     b"0.0.0.0 a.example\n" * 8 + b"b.example\n||c.example^\n": ("adblock", 1.0),
     b"0.0.0.0 a.example\n" * 9 + b"*.b.example\n": ("hosts", 0.9),
     # ... but not with one among hundreds
@@ -36,6 +47,8 @@ MIXED = {
     b"one two three\n": ("domains", 0.0),
     b"192.0.2.1\n": ("domains", 1.0),
 }
+
+HOSTS_WITH_SHORT_NAMES = b"0.0.0.0 a.example\n192.0.2.1 a ns\n192.0.2.2 mx txt\n"
 
 PIHOLE = [rb"(^|\.)ads?[0-9]*\.", rb"^ad[sx]\.", rb"\.example$", rb"(ads|banner)+"]
 
@@ -52,8 +65,17 @@ def test_mixed_lists(data: bytes, expected: tuple[str, float]) -> None:
     assert detect(data) == expected
 
 
+@pytest.mark.parametrize("data", ZONES.values(), ids=ZONES)
+def test_zones_are_found(data: bytes) -> None:
+    assert detect(data) == ("rpz", 1.0)
+
+
+def test_names_of_machines_are_not_taken_for_record_types() -> None:
+    assert detect(HOSTS_WITH_SHORT_NAMES) == ("hosts", 1.0)
+
+
 def test_pihole_expressions_are_not_taken_for_names() -> None:
-    assert detect(b"\n".join(PIHOLE)) == ("regex", 1.0)
+    assert detect(b"\n".join(PIHOLE)) == ("pihole-regex", 1.0)
 
 
 def test_only_the_first_lines_vote() -> None:
