@@ -193,7 +193,7 @@ def _client(value: str) -> str | None:
     Host bits of a network are dropped. What can only be meant as an address must be one.
     """
     quoted = _QUOTED(value)
-    if quoted is None and value[0] in "'\"":
+    if quoted is None and value[0] in "'\"~":
         return None
     name = _ESCAPE.sub(r"\1", quoted[2] if quoted else value).strip()
     try:
