@@ -12,13 +12,14 @@ import msgspec
 
 from resolver.cli import output
 from resolver.cli.bar import bar
-from resolver.cli.findings import Finding, Tone, describe, has_errors, refused
+from resolver.cli.findings import Finding, Tone, beside_each_other, describe, has_errors, refused
 from resolver.cli.listfile import LONG, list_argument, read_list_file
+from resolver.cli.together import Together, compare_alone
 from resolver.errors import RequestError, WireError
 from resolver.generation.guarding import load_guard
 from resolver.rules.guard import Guard
 from resolver.rules.lines import Options
-from resolver.rules.model import Content, Format, Kind, Match
+from resolver.rules.model import Format, Kind, Match
 from resolver.rules.parse import Parsed, parse_list
 
 _STYLES: Final[dict[Tone, str]] = {
@@ -138,7 +139,7 @@ class _Report:
         self._as_json = as_json
         self._no_color = no_color
         self._documents: list[dict[str, Any]] = []
-        self._contents: dict[str, Content] = {}
+        self._together = Together()
 
     def refusal(self, name: str, error: RequestError) -> None:
         """A list that was refused."""
@@ -149,14 +150,23 @@ class _Report:
 
     def parsed(self, name: str, parsed: Parsed, *, keep: bool) -> None:
         """A list that was read."""
-        self.errors = self.errors or has_errors(parsed.report)
-        self._documents.append({"file": name, "report": msgspec.to_builtins(parsed.report)})
+        report = parsed.report
+        self.errors = self.errors or has_errors(report)
         if keep:
-            self._contents[name] = parsed.content
-        self._show(describe(name, parsed.report))
+            self._together.add(name, parsed)
+        else:
+            report = msgspec.structs.replace(report, comparison=compare_alone(parsed))
+        self._documents.append({"file": name, "report": msgspec.to_builtins(report)})
+        self._show(describe(name, report))
 
     def finish(self) -> None:
         """What the lists have in common; and for programs, everything."""
+        compared = dict(self._together.compare())
+        if len(compared) > 1:
+            self._show(beside_each_other(compared))
+        for document in self._documents:
+            if document["file"] in compared and "report" in document:
+                document["report"]["comparison"] = msgspec.to_builtins(compared[document["file"]])
         if self._as_json:
             output.show_json(self._documents)
 

@@ -14,6 +14,7 @@ import msgspec
 from resolver.cli.output import count, number, plain
 from resolver.errors import RequestError
 from resolver.rules.codes import SENTENCES
+from resolver.rules.overlap import Comparison
 from resolver.rules.report import BadLine, Report
 
 Tone = Literal["head", "good", "plain", "quiet", "doubt", "fault"]
@@ -26,6 +27,8 @@ class Finding(NamedTuple):
     text: str
     tone: Tone = "plain"
 
+
+_IDLE_SHOWN: Final = 5
 
 LINES_SHOWN: Final = 20
 """Offending lines of one kind that are shown; `--json` has the first hundred."""
@@ -85,6 +88,29 @@ def refused(name: str, error: RequestError) -> Iterator[Finding]:
             yield from offenders(lines, len(lines))
 
 
+def beside_each_other(compared: Mapping[str, Comparison]) -> Iterator[Finding]:
+    """What several lists have in common."""
+    yield Finding("Beside each other", "head")
+    for name, comparison in compared.items():
+        yield Finding(f"  {plain(name)}")
+        for other in comparison.overlaps:
+            for found, how in ((other.same, "also in"), (other.covered, "covered by wider rules of")):
+                if found:
+                    yield Finding(_counted(found, f"{how} {plain(other.list)}"))
+        yield from _idle(comparison)
+        if not (comparison.shadowed or any(one.same or one.covered for one in comparison.overlaps)):
+            yield Finding(_counted(0, "in common with the others"), "quiet")
+
+
+def _idle(comparison: Comparison) -> Iterator[Finding]:
+    """Rules that never matter."""
+    if comparison.shadowed:
+        yield Finding(_counted(comparison.shadowed, "idle, because an allow rule always beats them"), "doubt")
+        shown = ", ".join(plain(text, 80) for text in comparison.shadowed_sample[:_IDLE_SHOWN])
+        rest = ", ..." if comparison.shadowed > _IDLE_SHOWN else ""
+        yield Finding(f"  {'':>12}    {shown}{rest}", "quiet")
+
+
 def has_errors(report: Report) -> bool:
     """Whether somebody must do something: a fault, or a rule that was held back."""
     return bool(report.invalid_total or report.held)
@@ -138,6 +164,8 @@ def _what_is_aside(report: Report) -> Iterator[Finding]:
     yield from _by_code("nothing to do here", report.ignored, report.ignored_by_code)
     yield from _by_code("for browsers, not for DNS", report.not_dns, report.not_dns_by_code)
     yield from _by_code("obeyed, with a remark", sum(report.notes.values()), report.notes)
+    if report.comparison is not None:
+        yield from _idle(report.comparison)
 
 
 def _by_code(what: str, total: int, by_code: Mapping[str, int]) -> Iterator[Finding]:
