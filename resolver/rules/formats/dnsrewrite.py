@@ -33,6 +33,8 @@ _RCODES: Final[Mapping[str, int]] = {
 """The rcodes that fit a header; the others need an OPT record, which an answer may not have."""
 
 _KEYWORD: Final = re.compile(r"[A-Z]+").fullmatch
+_MISTAKEN: Final = re.compile(rf"{'|'.join(_RCODES)}|(?:.*\.)?[0-9]+\.?", re.S).fullmatch
+"""What could be a name, and is hardly meant as one: `refused`, `192.0.2`."""
 _ESCAPED_COMMA: Final = re.compile(r"\\,")
 
 
@@ -48,12 +50,11 @@ def _read_short(value: str) -> Answer | Sink | None:
     """A keyword, an address or a name."""
     if _KEYWORD(value):
         return Answer(_RCODES[value]) if value in _RCODES else None
-    if value.upper() in _RCODES:  # `refused`: hardly the name of a host
-        return None
     for rtype in (registry.A, registry.AAAA, registry.CNAME):
         octets = rdata.from_words(rtype, [value])
         if octets is not None:
-            return _answer(rtype, octets)
+            slip = rtype == registry.CNAME and _MISTAKEN(value.upper())
+            return None if slip else _answer(rtype, octets)
     return None
 
 
@@ -118,8 +119,10 @@ def _write_value(record: Record) -> str:
         strings = rdata.unpack_strings(record.rdata)
         if strings and any(strings) and strings == _cut(b"".join(strings)):
             return _write_text(b"".join(strings))
-    words = rdata.to_words(record.rtype, record.rdata) or rdata.to_unknown(record.rdata)
-    if record.rtype == registry.TXT:  # strings of other lengths than would be read
+    words = rdata.to_words(record.rtype, record.rdata)
+    if words is None:
+        words = rdata.to_unknown(record.rdata)
+    elif record.rtype == registry.TXT:  # strings of other lengths than would be read
         words = [f'"{word}"' for word in words]
     return " ".join(words).replace(",", "\\,")
 

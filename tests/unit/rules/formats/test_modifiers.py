@@ -199,7 +199,8 @@ def test_order_and_case_say_nothing(names: set[str]) -> None:
 
 PIECES = st.sampled_from(
     ["important", "badfilter", "client", "ctag", "dnstype", "denyallow", "dnsrewrite", "respgeo", "x", "=",
-     ",", "|", "~", "'", '"', "\\", " ", "a", "A", "192.0.2.1", "user_child", "ü", "\x00", "\udc80", "/", "::"]
+     ",", "|", "~", "'", '"', "\\", " ", "a", "A", "192.0.2.1", "user_child", "ü", "\x00", "\udc80",
+     "/", "::"]
 )  # fmt: skip
 
 
