@@ -4,7 +4,9 @@ What an expression finds cannot be counted, but it can be tried. Three questions
 can be explained to whoever wrote it:
 
     suffix     Is there a public suffix under which it finds every one of some unlike names? Then it finds
-               what is below that suffix whatever stands before it: `\\.zip$` does, `^ads\\.` does not
+               what is below that suffix whatever stands before it: `\\.zip$` does, `^ads\\.` does not. A word
+               that happens to be a suffix (`casino`) is not aimed at it, since it is found elsewhere in names
+               too; that excuse does not hold for the largest suffixes
     too much   Does it find more than one in eight of some hundred ordinary names? `.*`, `^[a-z]` and
                `^www\\.` do, and so does nearly every inverted expression
     protected  Does it find a protected name, or a name with `www` before one where all below is protected?
@@ -22,7 +24,7 @@ from typing import Final, NamedTuple
 from resolver.dns.names import from_host
 from resolver.rules.expressions.automaton import Matcher, build
 from resolver.rules.expressions.subject import subject_of
-from resolver.rules.model import name_of
+from resolver.rules.model import key_of, name_of
 from resolver.rules.side import SideRule
 
 UNLIKE: Final = (b"qxjkv", b"7", b"h-y", b"zu0w", b"mm", b"o3e-9t8s7c", b"bidfgplnra", b"_")
@@ -33,8 +35,22 @@ _SUFFIXES: Final = (
     *("com", "net", "org", "info", "edu", "io", "app", "dev", "tv", "eu", "uk", "co.uk", "org.uk"),
     *("de", "fr", "nl", "it", "es", "pl", "ca", "com.au", "co.jp", "com.br", "in"),
 )
+_LARGEST: Final = frozenset(
+    key_of(from_host(name))
+    for name in (
+        *_SUFFIXES,
+        *("biz", "gov", "mil", "int", "me.uk", "ac.uk", "sch.uk", "ltd.uk", "co.nz", "co.za", "co.in"),
+        *("github.io", "blogspot.com", "amazonaws.com", "cloudfront.net", "azurewebsites.net", "web.app"),
+        *("herokuapp.com", "pages.dev", "workers.dev", "netlify.app", "vercel.app", "firebaseapp.com"),
+    )
+)
+"""Suffixes that must not be covered even by chance; all country codes besides."""
+
 ORDINARY: Final = tuple(subject_of(from_host(f"{word}.{suffix}")) for word in _WORDS for suffix in _SUFFIXES)
 """Names of the shapes that most names have, under suffixes that most names have."""
+
+_COUNTRY: Final = 3
+"""Octets of the key of a country code: two letters and their number."""
 
 MOST: Final = len(ORDINARY) // len(_WORDS)
 """How many of the ordinary names an expression may find: one of the shapes, that is one in eight."""
@@ -97,6 +113,10 @@ def _wholly(tried: _Trial, suffixes: Iterable[bytes]) -> Iterable[tuple[bytes, f
             if not places:
                 break
             places &= tried.found(label + end)
+        if places and key not in _LARGEST and len(key) != _COUNTRY:
+            # Elsewhere in a name the suffix is but a word: what finds it there as well looks for the word.
+            inside = end[1:] + b"." + UNLIKE[0]
+            places -= tried.found(inside) | tried.found(UNLIKE[0] + b"." + inside)
         if places:
             yield key, places
 

@@ -258,7 +258,13 @@ class _Judge:
 
     def breadths(self, rules: Sequence[SideRule]) -> list[Breadth]:
         """How much each of these expressions finds."""
-        suffixes = self._guard.suffixes - self._let_through
+        through = self._let_through
+        # Who lets a suffix through lets through what is below it as well: no expression can tell.
+        suffixes = {
+            key
+            for key in (self._guard.suffixes if rules else ())
+            if not (through and (key in through or any(name in through for name in above(key))))
+        }
         return breadths(rules, suffixes, self._protected, self._below)
 
     def expression(self, rule: SideRule, found: Breadth) -> _Finding | None:
