@@ -1,8 +1,8 @@
 """Whether a side rule applies to a question: type, client, excluded names, and the addresses of an answer.
 
-The name is the index's business, except for reach, which it has looked at, and `outside`. Everything here
-is asked only for rules that a name has led to, or that stand for every name, so a query that meets no
-side rule costs nothing of it.
+The name is the index's business, except for `outside` and for rules on the root. Everything here is asked
+only for rules that a name has led to, or that stand for every name, so a query that meets no side rule
+costs nothing of it.
 
 `Asked.common` turns False as soon as a rule depended on who asks, whether it applied or not: another
 client may get another ruling then, and nobody may remember this one for all.
@@ -15,9 +15,11 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Final
 
-from resolver.rules.side import SideRule
+from resolver.rules.side import APEX, BELOW, BOTH, SideRule
 
 _BITS: Final = {4: 32, 6: 128}
+_MAPPED_BITS: Final = 96
+"""Bits of an IPv6 address before the IPv4 address that it carries (RFC 4291 2.5.5.2)."""
 
 _Network = tuple[int, int, int]
 """Version, first address as a number, and by how many bits an address is shifted to be compared."""
@@ -58,6 +60,8 @@ def applies(rule: SideRule, asked: Asked) -> bool:
         return False
     if asked.qtype in rule.not_types:
         return False
+    if rule.reach != BOTH and not rule.key and not rule.reach & (BELOW if asked.key else APEX):
+        return False
     if rule.outside and any(lies_under(asked.key, key) for key in rule.outside):
         return False
     if rule.addresses and not any(_holds(text, rule.addresses) for text in _texts(asked)):
@@ -92,18 +96,18 @@ def _suits(rule: SideRule, asked: Asked) -> bool:
     """Whether this client is meant."""
     asked.common = False
     client, names = asked.client.partition("%")[0], asked.names
-    wanted = rule.clients or rule.tags
-    meant = (
-        not wanted
-        or _holds(client, rule.clients)
-        or any(name in names for name in rule.clients)
-        or any(tag in asked.tags for tag in rule.tags)
-    )
+
+    def is_one_of(clients: Sequence[str]) -> bool:
+        return _holds(client, clients) or any(name in names for name in clients)
+
+    def has_one_of(tags: Sequence[str]) -> bool:
+        return any(tag in asked.tags for tag in tags)
+
     return (
-        meant
-        and not _holds(client, rule.not_clients)
-        and not any(name in names for name in rule.not_clients)
-        and not any(tag in asked.tags for tag in rule.not_tags)
+        (not rule.clients or is_one_of(rule.clients))
+        and (not rule.tags or has_one_of(rule.tags))
+        and not is_one_of(rule.not_clients)
+        and not has_one_of(rule.not_tags)
     )
 
 
@@ -146,9 +150,13 @@ def _number(address: str) -> tuple[int, int] | None:
 
 @lru_cache(maxsize=65_536)
 def _network(text: str) -> _Network | None:
-    """A network in CIDR notation, taken apart; None for anything else."""
+    """A network in CIDR notation, taken apart as `_number` does; None for anything else."""
     try:
-        parsed = ipaddress.ip_network(text)
+        parsed = ipaddress.ip_network(text, strict=False)
     except ValueError:
         return None
+    if isinstance(parsed, ipaddress.IPv6Network) and parsed.prefixlen >= _MAPPED_BITS:
+        inner = parsed.network_address.ipv4_mapped
+        if inner:
+            parsed = ipaddress.IPv4Network((inner, parsed.prefixlen - _MAPPED_BITS))
     return parsed.version, int(parsed.network_address), parsed.max_prefixlen - parsed.prefixlen

@@ -255,7 +255,10 @@ def _decide(matches: Sequence[RuleMatch]) -> tuple[int, list[RuleMatch]]:
 
 def _is_cancelled(rule: SideRule | None, cancelled: Sequence[SideRule]) -> bool:
     """Whether an answer is taken back by a rule that names it, or that names none."""
-    return rule is not None and any(one.answer is None or one.answer == rule.answer for one in cancelled)
+    return rule is not None and any(
+        (one.answer is None or one.answer == rule.answer) and one.important >= rule.important
+        for one in cancelled
+    )
 
 
 def _answer(verdict: int, deciding: Sequence[RuleMatch]) -> Answer | None:

@@ -43,7 +43,8 @@ _PIECE: Final = 1 << 18
 """Octets that are read at a time."""
 
 MAX_SIDES: Final = 500_000
-"""Side rules of one list; a further one is counted and left out. Plain names have no bound of their own."""
+"""Side rules of one list, and rules that take one back; a further one is counted and left out. Plain names
+have no bound of their own."""
 
 _NEVER: Final = rb"((?!))"
 """A pattern that matches nothing and has one group, so that every format has two."""
@@ -235,7 +236,9 @@ class Collector:
                 self._take_back(rule)
         void = {meaning(rule) for rule in self._voids if isinstance(rule, SideRule)}
         if void:
-            self.sides = [rule for rule in self.sides if meaning(rule) not in void]
+            left = [rule for rule in self.sides if meaning(rule) not in void]
+            self.found -= len(self.sides) - len(left)
+            self.sides = left
         self._voids.clear()
 
     def _shaped(self, items: Iterable[Item]) -> list[Item]:
@@ -252,17 +255,13 @@ class Collector:
     def _shape(self, rule: Rule | SideRule) -> Rule | SideRule | Skip:
         """One rule, as this list's description has it."""
         if isinstance(rule, Rule):
-            rule = _rooted(rule)
-        if isinstance(rule, Rule):
-            return Rule(rule.wire, self._flags[rule.flags])
+            return _rooted(Rule(rule.wire, self._flags[rule.flags]))
         return _set_side(rule, self._match, self._kind)
 
     def _keep(self, item: Item, text: str, line: int) -> None:
         """Add what one line said."""
         if isinstance(item, Skip):
             self._skip(item, text, line)
-        elif isinstance(item, Void):
-            self._voids.append(item.rule)
         elif isinstance(item, Rule):
             # Whoever named the key first keeps its line number.
             key = key_of(item.wire)
@@ -270,8 +269,10 @@ class Collector:
             self.rules[key] = self.rules.get(key, line << LINE_SHIFT) | item.flags
             if is_single(key):
                 self.singles.add(key)
-        elif len(self.sides) >= MAX_SIDES:
+        elif len(self._voids if isinstance(item, Void) else self.sides) >= MAX_SIDES:
             self._skip(Skip("unenforceable", "too-many-side-rules"), text, line)
+        elif isinstance(item, Void):
+            self._voids.append(item.rule)
         else:
             self.found += 1
             self.sides.append(msgspec.structs.replace(item, line=line))
@@ -279,7 +280,9 @@ class Collector:
     def _take_back(self, rule: Rule) -> None:
         """Remove the flags of one plain rule."""
         key = key_of(rule.wire)
-        left = self.rules.get(key, 0) & ~rule.flags
+        standing = self.rules.get(key, 0)
+        left = standing & ~rule.flags
+        self.found -= left != standing
         if left & FLAGS_MASK:
             self.rules[key] = left
         else:

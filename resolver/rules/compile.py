@@ -44,8 +44,8 @@ def content_digest(content: Content, keys: Sequence[bytes] | None = None) -> str
     """SHA-256 of the canonical rules, in hexadecimal; `keys` are the `canonical_keys` of the names.
 
     Hashed are, for batches of 65536 keys: the length octets of the keys, their flags, the keys. A
-    name has at most 254 octets without its root, so each length is one octet. Then the side rules in
-    their order, each with its length before it.
+    name has at most 254 octets without its root, so each length is one octet. Then, if there are any,
+    how many side rules there are, and those in their order, each with its length before it.
     """
     rules, others, ordered = content
     digest = hashlib.sha256(_CANONICAL)
@@ -58,7 +58,7 @@ def content_digest(content: Content, keys: Sequence[bytes] | None = None) -> str
         digest.update(only * len(batch) or bytes(rules[key] & FLAGS_MASK for key in batch))
         digest.update(b"".join(batch))
     if others:
-        digest.update(_SIDES)
+        digest.update(_SIDES + len(others).to_bytes(4, "big"))
         for octets in map(meaning, others):
             digest.update(len(octets).to_bytes(4, "big") + octets)
     if ordered:

@@ -74,7 +74,9 @@ def patch_rules(
     rules, sides = dict(content.names), {meaning(rule): rule for rule in content.sides}
     not_found = [text for text, found in removing if not _take_out(rules, sides, found)]
     duplicates = sum(not _put_in(rules, sides, rule) for rule in adding)
-    patched = Content(rules, canonical(sides.values()), content.ordered or FORMATS[name].ordered)
+    # A line in another notation must not change what a list that stands there already means.
+    ordered = content.ordered if len(content) else FORMATS[name].ordered
+    patched = Content(rules, canonical(sides.values()), ordered)
     added, held = hold_back(_added(adding), guard)
     report = make_report(collector, patched, held, name, detected, Header())
     report = msgspec.structs.replace(report, duplicates=duplicates, warnings=[])

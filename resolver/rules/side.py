@@ -3,13 +3,14 @@
 A side rule applies to a question when all of this holds:
 
     the name     is `key`'s own name (reach APEX) or below it (reach BELOW), or `expression` is found
-                 in it; the empty key with reach BOTH is every name. `invert` turns an expression round
+                 in it; the empty key is the root, with reach BOTH every name. `invert` turns an expression round
     outside      the name is neither one of these names nor below one
     the type     is one of `types`, if there are any, and none of `not_types`
     the client   has an address in, or a name of, `clients` (if any), and none of `not_clients`;
                  the same for `tags` and `not_tags`
     addresses    if there are any: the rule is asked of an answer, not of a question, and applies when
-                 the answer holds an address in one of these networks (RPZ-IP)
+                 the answer holds an address in one of these networks (RPZ-IP). Such a rule has no key and
+                 no expression
 
 What it then does is its `action`. This module defines and orders side rules; who wins among several is
 said in `resolver.policy.decide`. Values only, JSON- and MessagePack-ready, hashable.
@@ -35,7 +36,8 @@ ALLOW: Final = 2
 ANSWER: Final = 3
 """Action: answered as `SideRule.answer` says."""
 CANCEL: Final = 4
-"""Action: takes back ANSWER rules, those with the same `answer` or, where it is None, all of them."""
+"""Action: takes back ANSWER rules, those with the same `answer` or, where it is None, all of them; important
+ones only if it is important itself."""
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
