@@ -19,8 +19,7 @@ too little text (`ad`, `||x.`) would match names by chance, and are void.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from resolver.dns.names import ROOT, Fault
@@ -91,13 +90,33 @@ class _Place(NamedTuple):
 _EVERYWHERE: Final = _Place()
 
 
+class _TrustedAdblock:
+    """The reading of a list that may redirect names: its hosts lines add up to answers."""
+
+    def __init__(self, options: Options) -> None:
+        self._options: Final = options
+        self._hosts: Final = hosts.make(options)
+
+    def read(self, line: str, number: int) -> Sequence[Item]:
+        """See `Reader`."""
+        return read(line, self._options, lambda hosts_line: self._hosts.read(hosts_line, number))
+
+    def finish(self) -> Iterable[tuple[int, Item]]:
+        """See `Reader`."""
+        return self._hosts.finish()
+
+
 def make(options: Options) -> Reader:
     """The reader of one list."""
-    return LineReader(partial(read, options=options))
+    return _TrustedAdblock(options) if options.rewrites else LineReader(read)
 
 
-def read(line: str, options: Options = NO_OPTIONS) -> list[Item]:
-    """One line of an adblock list."""
+def read(
+    line: str,
+    options: Options = NO_OPTIONS,
+    read_hosts: Callable[[str], Sequence[Item]] = hosts.read,
+) -> Sequence[Item]:
+    """One line of an adblock list; those that are hosts lines go to `read_hosts`."""
     if line.startswith("!") or (line.startswith("[") and line.endswith("]")):
         return COMMENT
     pattern, dollar, _ = line.partition("$")
@@ -108,7 +127,7 @@ def read(line: str, options: Options = NO_OPTIONS) -> list[Item]:
         return COMMENT
     words = pattern.split(None, 1)
     if len(words) > 1 and is_address(words[0]):
-        return list(hosts.read(line))
+        return read_hosts(line)
     # A blank and `#` end a rule, unless they are part of a modifier's value.
     rule = _TRAILING_COMMENT.sub("", line) if not dollar or _TRAILING_COMMENT.search(pattern) else line
     exception = rule.startswith("@@")

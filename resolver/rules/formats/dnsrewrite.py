@@ -15,12 +15,12 @@ One thing is no answer but a block: an address that leads nowhere (0.0.0.0, ::, 
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Final, Literal
 
 from resolver.dns import rdata, registry
+from resolver.rules.formats.local_data import is_sink
 from resolver.rules.side import Answer, Record
 
 Sink = Literal["sink"]
@@ -89,16 +89,8 @@ def _cut(text: bytes) -> list[bytes]:
 
 def _answer(rtype: int, octets: bytes) -> Answer | Sink:
     """One record, if it leads anywhere."""
-    if rtype in (registry.A, registry.AAAA) and is_sink(octets):
-        return SINK
-    return Answer(records=(Record(rtype, octets),))
-
-
-def is_sink(packed: bytes) -> bool:
-    """Whether lists use this address (4 or 16 octets) to say "nowhere": unspecified or loopback."""
-    address = ipaddress.ip_address(packed)
-    inner = getattr(address, "ipv4_mapped", None) or address
-    return inner.is_unspecified or inner.is_loopback
+    record = Record(rtype, octets)
+    return SINK if is_sink(record) else Answer(records=(record,))
 
 
 def write_rewrite(rcode: int, record: Record | None = None) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.dns.names import Fault, from_host
+from resolver.dns.names import Fault
 from resolver.rules.codes import MAX_LINE
 from resolver.rules.expressions.masks import from_adblock
 from resolver.rules.formats.adblock import MIN_TEXT, make, read
 from resolver.rules.lines import NO_OPTIONS, Item, Options, Rule, Skip, Void
-from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH
+from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH
 from resolver.rules.side import ALLOW, ANSWER, BELOW, BLOCK, CANCEL, Answer, Record, SideRule
 from tests.unit.rules.shorthand import key, said
 
@@ -268,14 +270,21 @@ def test_a_name_with_a_modifier_is_the_same_name() -> None:
             assert said([side]) == [f"{said([rule])[0]}$important"]
 
 
-def test_hosts_line_and_reader_of_a_list() -> None:
+def test_reader_of_a_list() -> None:
     reader = make(NO_OPTIONS)
-    assert reader.read("127.0.0.1 a.example", 7) == [Rule(from_host("a.example"), BLOCK_APEX)]
-    assert reader.read("||a.example^$dnsrewrite=192.0.2.1", 8)[0] == Skip(
-        "unenforceable", "rewrite-not-trusted"
-    )
-    assert isinstance(make(TRUSTED).read("||a.example^$dnsrewrite=192.0.2.1", 8)[0], SideRule)
+    assert said(reader.read("127.0.0.1 a.example", 7)) == ["|a.example^"]
+    assert said(reader.read("192.0.2.1 a.example", 7)) == ["|a.example^", "note foreign-address"]
+    assert isinstance(reader.read("||a.example^$dnsrewrite=192.0.2.1", 8)[0], Skip)
     assert list(reader.finish()) == []
+
+
+def test_reader_of_a_trusted_list() -> None:
+    reader = make(TRUSTED)
+    assert said(reader.read("127.0.0.1 b.example", 7)) == ["|b.example^"]
+    assert isinstance(reader.read("||a.example^$dnsrewrite=192.0.2.1", 8)[0], SideRule)
+    assert list(reader.read("192.0.2.1 a.example", 9)) == []
+    ((line, item),) = reader.finish()
+    assert line == 9 and said([item]) == ["|a.example^$dnsrewrite=NOERROR;A;192.0.2.1"]
 
 
 def test_least_text_of_a_mask() -> None:
@@ -296,7 +305,7 @@ PIECES = st.sampled_from(
 TEXTS = st.one_of(st.lists(PIECES, max_size=14).map("".join), st.text(max_size=80))
 
 
-def shapes(items: list[Item]) -> set[type]:
+def shapes(items: Sequence[Item]) -> set[type]:
     return {type(item) for item in items}
 
 
