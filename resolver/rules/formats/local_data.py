@@ -54,10 +54,11 @@ class LocalData:
         self._owners: dict[SideRule, _Gathered] = {}
         self._records = self._octets = 0
 
-    def add(self, when: SideRule, record: Record, ttl: int, line: int) -> Skip | None:
+    def add(self, when: SideRule, record: Record, ttl: int, line: int) -> Item | None:
         """Gather a record. Returns why it is left out, if it is.
 
-        Of different TTLs of one owner the shortest counts; 0 says nothing of it.
+        Of different TTLs of one owner the shortest counts; 0 says nothing of it. Where there is no more
+        room, an address that leads nowhere still blocks, at once.
         """
         gathered = self._owners.get(when)
         if gathered is not None and record in gathered.records:
@@ -66,7 +67,7 @@ class LocalData:
             return Skip("invalid", "cname-and-other-data")
         full = self._records >= MAX_DEFERRED or self._octets + len(record.rdata) > MAX_OCTETS
         if full or (gathered is not None and len(gathered.records) >= MAX_RECORDS):
-            return _TOO_MANY
+            return plain(when) if is_sink(record) else _TOO_MANY
         if gathered is None:
             gathered = self._owners[when] = _Gathered(line)
         gathered.records.add(record)

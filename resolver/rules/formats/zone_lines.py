@@ -133,13 +133,8 @@ def is_type(word: str) -> bool:
 
 
 def read_record(entry: Entry) -> Record | None:
-    """The parts of a record. None: this is none.
-
-    Blanks before an entry say that it has no owner. Where they were lost on the way (a line that somebody
-    pasted), an entry that cannot be read with an owner is read without one.
-    """
-    with_owner = None if entry.indented else _read_parts(entry.words, 1)
-    return with_owner or _read_parts(entry.words, 0)
+    """The parts of a record; blanks before it say that it has no owner. None: this is none."""
+    return _read_parts(entry.words, 0 if entry.indented else 1)
 
 
 def _read_parts(words: Sequence[str], at: int) -> Record | None:

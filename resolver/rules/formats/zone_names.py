@@ -131,10 +131,10 @@ def _cut(name: bytes, apex: bytes) -> bytes | None:
     at = len(name) - len(apex)
     if at < 0 or name[at:] != apex:
         return None
-    while_at = 0  # the cut must fall between two labels
-    while while_at < at:
-        while_at += 1 + name[while_at]
-    return name[:at] if while_at == at else None
+    label = 0  # the cut must fall between two labels
+    while label < at:
+        label += 1 + name[label]
+    return name[:at] if label == at else None
 
 
 def read_trigger(name: bytes) -> SideRule | Skip:
@@ -172,7 +172,7 @@ def _read_network(parts: Sequence[bytes]) -> str | None:
     Eight hexadecimal words are IPv6; `zz` stands for the one run of zero words. Bits behind the prefix must
     be zero, as BIND demands: who wrote others meant another network.
     """
-    if not 3 <= len(parts) <= 9 or not _NUMBER(parts[0]):
+    if not 2 <= len(parts) <= 9 or not _NUMBER(parts[0]):
         return None
     address = parts[:0:-1]
     if len(address) == 4 and all(map(_NUMBER, address)):

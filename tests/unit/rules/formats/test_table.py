@@ -21,13 +21,15 @@ TYPICAL = {
     "wildcard": b"*.a.b-c.example # why\n",
     "adblock": b"||a.b-c.example^\n",
     "dnsmasq": b"address=/a.b-c.example/0.0.0.0\n",
+    "rpz": b"a.b-c.example 300 IN CNAME . ; why\n",
     "unbound": b'local-zone: "a.b-c.example." always_null\n',
 }
 
 # Pieces that lines are made of: what the patterns look for, and what must stop them.
 PIECES = st.sampled_from(
     "0.0.0.0 |127.0.0.1\t|@@|^|*.|*|=|address=/|local=/|server=/|/|#| # x|0.0.0.0|192.0.2.1|::".split("|")
-    + 'local-zone: "|" static|" always_null|."|a.example|A.b-c.Example|localhost.localdomain'.split("|")
+    + 'local-zone: "|" static|" always_null|."|local-data: "| A 0.0.0.0"'.split("|")
+    + " CNAME .| 60 IN cname .|.rpz-ip|a.example|A.b-c.Example|localhost.localdomain".split("|")
     + "LOCALHOST.localdomain|com|_x.y.1|a..b|.| |\t|$important|$x|!|;|ü.example|x.123|-".split("|")
     + ["|", "||", "a" * 64 + ".example"]
 )
