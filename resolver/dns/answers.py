@@ -18,6 +18,9 @@ from resolver.dns.records import Walk
 
 _HEADER: Final = Struct(">HHHHHH").pack
 _LONG: Final = Struct(">I").pack_into
+_SHORT: Final = Struct(">H").unpack_from
+
+_ADDRESS_OCTETS: Final = {registry.A: 4, registry.AAAA: 16}
 
 KEPT_FLAGS: Final = registry.RD | registry.CD
 """Bits of the client's header that a reply repeats (RFC 1035 4.1.1; CD: RFC 4035 3.2.2)."""
@@ -61,11 +64,25 @@ class Relay:
     lifetime   seconds that it may be kept
     targets    where its CNAME records lead: judged again each time it is used
     octets     what it weighs in a cache that is bounded in octets
+
+    An answer that a rule gives in an upstream's place is kept in the same way; `opts` are then the OPT
+    records without and with DO that say so.
     """
 
-    __slots__ = ("_body", "_counts", "_offsets", "_rcode", "_ttls", "lifetime", "octets", "stored", "targets")
+    __slots__ = (
+        "_body",
+        "_counts",
+        "_offsets",
+        "_opts",
+        "_rcode",
+        "_ttls",
+        "lifetime",
+        "octets",
+        "stored",
+        "targets",
+    )
 
-    def __init__(self, walk: Walk, stored: float) -> None:
+    def __init__(self, walk: Walk, stored: float, opts: tuple[bytes, bytes] = PLAIN_OPT) -> None:
         # An rcode above 15 is between the upstream and us: its upper bits are in the OPT that was cut
         # off, and the lower ones alone would say something else (RFC 6891 6.1.3).
         self._rcode = walk.rcode if walk.rcode <= registry.RCODE_MASK else registry.SERVFAIL
@@ -73,6 +90,7 @@ class Relay:
         self._body = walk.body
         self._offsets = walk.offsets
         self._ttls = walk.ttls
+        self._opts = opts
         self.lifetime = walk.lifetime
         self.targets = walk.targets
         self.stored = stored
@@ -84,6 +102,16 @@ class Relay:
         """The response code it carries."""
         return self._rcode
 
+    def addresses(self) -> tuple[bytes, ...]:
+        """The packed addresses of its A and AAAA records (RFC 1035 3.4.1, RFC 3596 2.2), as they stand in
+        the answer section. Read when asked for: most generations have no rule that wants them."""
+        body, found = self._body, []
+        for offset in self._offsets[: self._counts[0]]:  # a TTL stands between type and length of the RDATA
+            rtype, length = _SHORT(body, offset - 4)[0], _SHORT(body, offset + 4)[0]
+            if _ADDRESS_OCTETS.get(rtype) == length:
+                found.append(body[offset + 6 : offset + 6 + length])
+        return tuple(found)
+
     def render(self, query: Query, age: int) -> bytes:
         """The reply for one client, `age` whole seconds after it was stored."""
         body = self._body
@@ -92,7 +120,7 @@ class Relay:
             for offset, ttl in zip(self._offsets, self._ttls, strict=True):
                 _LONG(patched, offset, ttl - age if ttl > age else 0)
             body = bytes(patched)
-        return reply(query, self._rcode, self._counts, body)
+        return reply(query, self._rcode, self._counts, body, self._opts[query.dnssec])
 
 
 def upstream_query(query: Query, number: int, with_edns: bool = True) -> bytes:

@@ -37,6 +37,9 @@ Ready = tuple[bytes, int, bytes]
 """A reply without its ID and question: the ten octets of header behind the ID, the offset in the message
 where the question ends, and what follows it. The whole is `ID + [0] + question + [2]`."""
 
+BLOCKED_REASON: Final = (registry.EDE_BLOCKED, "blocked by the policy of this network")
+"""The extended error of a blocked name: code and text."""
+
 _Section = tuple[int, tuple[int, int, int], bytes]
 """rcode, section counts, records."""
 
@@ -62,7 +65,7 @@ class BlockAnswers:
         ttl: int,
         ipv4: Sequence[str] = (),
         ipv6: Sequence[str] = (),
-        reason: tuple[int, str] = (registry.EDE_BLOCKED, "blocked by the policy of this network"),
+        reason: tuple[int, str] = BLOCKED_REASON,
     ) -> None:
         self._opt: Final = tuple(opt(dnssec, extended_error(*reason)) for dnssec in (False, True))
         if mode == "null":

@@ -114,6 +114,7 @@ CLASS_ANY: Final = 255
 OPTION_EDE: Final = 15  # RFC 8914
 
 # Extended DNS error codes (RFC 8914 4).
+EDE_FORGED: Final = 4
 EDE_NOT_READY: Final = 14
 EDE_BLOCKED: Final = 15
 EDE_PROHIBITED: Final = 18

@@ -13,6 +13,7 @@ COUNTERS: Final = {
     "flow_hits": "answered from a known flow",
     "blocked": "answered by a blocking rule",
     "blocked_targets": "of these, blocked for where a CNAME led",
+    "answered": "answered as a rule says itself, or left without an answer by one",
     "special": "special-use names answered here",
     "cache_hits": "answered from the answer cache",
     "forwarded": "questions sent to an upstream, merged ones counted once",
@@ -51,6 +52,7 @@ class Counters:
     flow_hits: int
     blocked: int
     blocked_targets: int
+    answered: int
     special: int
     cache_hits: int
     forwarded: int

@@ -11,23 +11,40 @@ from typing import Final, NamedTuple
 
 from resolver.dns.query import Query
 from resolver.dns.records import Walk
+from resolver.policy.decide import Ruling
+from resolver.rules.side import Answer
 from resolver.serving.health import Upstream
 from resolver.serving.ports import PortSocket
+from resolver.serving.snapshot import Snapshot
 
 MAX_WAITERS: Final = 256
 """Clients that wait for one question; a further one is dropped and may ask again."""
 
 Sink = Callable[[object, bytes], None]
-"""Sends a reply later: (whom the listener gave, octets)."""
+"""Sends a reply later: (whom the listener gave, octets). `SILENCE` says that there will be none."""
+
+SILENCE: Final = b""
+"""In a reply's place: nobody answers this question, now or later, and nobody waits for it any more."""
 
 
 class Waiter(NamedTuple):
-    """A client that waits. `udp` says whether its reply is bounded by `Query.udp_limit`."""
+    """One client's question, and what is to be done with it.
+
+    query     as the client asked it
+    udp       whether its reply is bounded by `Query.udp_limit`
+    host      the client's address as text: who shares an exchange may still get different answers
+    snapshot  the generation that gave `ruling`: another one in service must be asked anew
+    led       the answer whose CNAME leads to the exchange's question; None: it is the client's own
+    """
 
     query: Query
     sink: Sink
     peer: object
     udp: bool
+    host: str
+    snapshot: Snapshot
+    ruling: Ruling
+    led: Answer | None = None
 
 
 class Try(NamedTuple):
@@ -45,11 +62,10 @@ class Try(NamedTuple):
 
 
 class Exchange:
-    """`query` is the first client's; `fallback` the least bad reply so far, for when none is good.
+    """`query` is what upstreams are asked; `fallback` the least bad reply so far, for when none is good.
 
     `cut`: the tries that got a truncated answer and were repeated over TCP; `settled`: those from which
-    nothing better can come any more. `verdict` is what `snapshot`, the generation that served then,
-    said of the name: whoever finds that snapshot still in service need not ask it again.
+    nothing better can come any more.
     """
 
     __slots__ = (
@@ -58,16 +74,12 @@ class Exchange:
         "fallback",
         "query",
         "settled",
-        "snapshot",
         "tries",
-        "verdict",
         "waiters",
     )
 
-    def __init__(self, query: Query, waiter: Waiter, verdict: int = 0, snapshot: object = None) -> None:
+    def __init__(self, query: Query, waiter: Waiter) -> None:
         self.query: Final = query
-        self.verdict: Final = verdict
-        self.snapshot: Final = snapshot
         self.waiters = [waiter]
         self.tries: list[Try] = []
         # Tuples: most exchanges have none of either, and an empty one costs nothing.

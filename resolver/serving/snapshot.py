@@ -16,15 +16,22 @@ from resolver.policy.model import Policy
 
 
 class Snapshot:
-    """One generation as the pipeline uses it. `loaded` is None in the open fail mode."""
+    """One generation as the pipeline uses it. `loaded` is None in the open fail mode.
 
-    __slots__ = ("blocks", "loaded", "number", "ruleset", "verdict")
+    rule     `Ruleset.rule`, at hand
+    watches  whether addresses in answers must be judged; most generations need not look at them
+    ttl      seconds, for answers of rules that name none
+    """
+
+    __slots__ = ("blocks", "loaded", "number", "rule", "ruleset", "ttl", "watches")
 
     def __init__(self, loaded: Loaded | None) -> None:
         policy = loaded.manifest.policy if loaded else Policy()
         self.loaded: Final = loaded
         self.number: Final = loaded.number if loaded else 0
         self.ruleset: Final = loaded.ruleset if loaded else Ruleset()
-        self.verdict: Final = self.ruleset.verdict
+        self.rule: Final = self.ruleset.rule
+        self.watches: Final = self.ruleset.watches_addresses
         answer = policy.answer
+        self.ttl: Final = answer.ttl
         self.blocks: Final = BlockAnswers(answer.mode, answer.ttl, answer.ipv4, answer.ipv6)

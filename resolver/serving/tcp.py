@@ -89,7 +89,11 @@ class TcpConnection(asyncio.Protocol):
         return True
 
     def _answer_later(self, _: object, reply: bytes) -> None:
-        """Send a reply in one segment with its length (RFC 7766 8)."""
+        """Send a reply in one segment with its length (RFC 7766 8).
+
+        Of a question that a rule leaves without an answer only its place in flight comes back: the
+        connection may carry other questions, and ends in its own time when it carries none.
+        """
         self._in_flight -= 1
         transport = self._transport
         if transport is None or transport.is_closing():
@@ -97,7 +101,8 @@ class TcpConnection(asyncio.Protocol):
         if transport.get_write_buffer_size() > MAX_UNREAD:
             self._cut()
             return
-        transport.write(len(reply).to_bytes(2, "big") + reply)
+        if reply:
+            transport.write(len(reply).to_bytes(2, "big") + reply)
         if self._paused and self._in_flight < MAX_IN_FLIGHT // 2:
             self._listener.loop.call_soon(self._consume)
 

@@ -81,7 +81,7 @@ class UdpListener:
                     flows.forget(key)
             if reply is None:
                 reply = pipeline.handle(data, peer[0], True, self.answer_later, peer)
-                if reply is None:
+                if not reply:
                     continue
             try:
                 send(reply, peer)
@@ -94,6 +94,8 @@ class UdpListener:
 
     def answer_later(self, peer: object, reply: bytes) -> None:
         """The pipeline's sink: send a reply that had to wait for an upstream."""
+        if not reply:
+            return
         try:
             self._send(reply, peer)  # type: ignore[arg-type]
         except OSError:

@@ -36,6 +36,7 @@ RCODES = (
 NO_TYPES = ["", "TYPE", "TYPE-1", "TYPE 1", "TYPE65536", "TYPE000001", "TYPE٣", "TYPE1x", "AA", "1", "A "]
 
 EXTENDED_ERRORS = {
+    registry.EDE_FORGED: "FORGED_ANSWER",
     registry.EDE_NOT_READY: "NOT_READY",
     registry.EDE_BLOCKED: "BLOCKED",
     registry.EDE_PROHIBITED: "PROHIBITED",

@@ -5,15 +5,21 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from resolver.serving.exchange import MAX_WAITERS, Exchange, Try, Waiter
+from resolver.dns.query import Query
+from resolver.policy.decide import LEFT_ALONE
+from resolver.serving.exchange import MAX_WAITERS, SILENCE, Exchange, Try, Waiter
 from resolver.serving.health import Upstream
 from resolver.settings import parse_upstream
-from tests.unit.serving.ground import query_of
+from tests.unit.serving.ground import CLIENT, query_of, snapshot
 
 
 def exchange() -> Exchange:
     query = query_of()
-    return Exchange(query, Waiter(query, lambda peer, reply: None, "peer", True))
+    return Exchange(query, waiter(query))
+
+
+def waiter(query: Query) -> Waiter:
+    return Waiter(query, lambda peer, reply: None, "peer", True, CLIENT, snapshot(), LEFT_ALONE)
 
 
 def attempt(index: int, where: Any = None, number: int = 0) -> Try:
@@ -48,6 +54,10 @@ def test_every_id_goes_back_to_its_own_socket() -> None:
     one.tries += [attempt(0, first, 17), attempt(1, None), attempt(0, second, 18), attempt(0, first, 19)]
     one.release()
     assert (first.released, second.released) == ([17, 19], [18])
+
+
+def test_who_waits_asked_for_what_is_asked_unless_led_there() -> None:
+    assert waiter(query_of()).led is None and SILENCE == b""
 
 
 def test_releasing_without_a_try_is_no_fault() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dns.message
 import pytest
 
+from resolver.policy.decide import ALLOW, BLOCK, LEFT_ALONE
 from resolver.policy.model import AnswerPolicy
-from resolver.rules.model import ALLOWED, BLOCKED
 from resolver.serving.snapshot import Snapshot
 from tests.support.rules import wire
 from tests.unit.serving.ground import addresses, query_of, snapshot
@@ -15,13 +15,13 @@ from tests.unit.serving.ground import addresses, query_of, snapshot
 def test_without_a_generation_nothing_is_blocked() -> None:
     open_one = Snapshot(None)
     assert open_one.number == 0 and open_one.loaded is None
-    assert open_one.verdict(wire("bad.example.org")) == 0
+    assert open_one.rule(wire("bad.example.org"), 1) == LEFT_ALONE and not open_one.watches
 
 
 def test_verdicts_are_those_of_the_generation() -> None:
     one = snapshot(block=("example.org",), allow=("good.example.org",), number=5)
     names = ("example.org", "a.b.example.org", "good.example.org", "example.net")
-    assert [one.verdict(wire(name)) for name in names] == [BLOCKED, BLOCKED, ALLOWED, 0]
+    assert [one.rule(wire(name), 1) for name in names] == [BLOCK, BLOCK, ALLOW, LEFT_ALONE]
     assert one.number == 5
 
 
