@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 import marisa_trie
@@ -94,16 +94,16 @@ class CompiledList:
         self.digest: Final[str] = header.digest.hex()
         self.ordered: Final[bool] = header.ordered
         self._uniform = header.uniform_flags & _FILE_FLAGS
-        self._flags = _section(view, header.flags)
-        self._values = _section(view, header.values)
-        self._trie = _map_trie(_section(view, header.trie), header.entries)
+        self._flags = layout.octets_of(view, header.flags)
+        self._values = layout.octets_of(view, header.values)
+        self._trie = map_trie(layout.octets_of(view, header.trie), header.entries)
         self._prefixes = self._trie.prefixes
-        self._sides = Sides(_section(view, header.sides))
+        self._sides = Sides(layout.octets_of(view, header.sides))
         self.everywhere: Final[tuple[SideRule, ...]] = tuple(
             rule for rule in self._sides.everywhere if not rule.expression
         )
         self._expressions = tuple(rule for rule in self._sides.everywhere if rule.expression)
-        self._matcher = Matcher(_section(view, header.automata)) if self._expressions else None
+        self._matcher = Matcher(layout.octets_of(view, header.automata)) if self._expressions else None
 
     def __len__(self) -> int:
         return self.entries
@@ -136,13 +136,8 @@ class CompiledList:
 
     def _ancestors(self, key: bytes) -> Iterator[tuple[bytes, int, bool]]:
         """The same walk for people: stored key, its id, whether it is the name itself; deepest first."""
-        # Kept apart from `_judge`, which may not build anything.
-        end = whole = len(key)
-        for prefix in reversed(self._prefixes(key)):
-            while end > len(prefix):
-                end -= key[end - 1] + 1
-            if end == len(prefix):
-                yield prefix, self._trie.get(prefix), end == whole
+        for prefix in ancestors(key, self._prefixes(key)):
+            yield prefix, self._trie.get(prefix), len(prefix) == len(key)
 
     def explain(self, key: bytes) -> list[Found]:
         """Every plain rule that speaks of the name, the most specific first."""
@@ -210,12 +205,19 @@ class CompiledList:
         return value
 
 
-def _section(view: memoryview, section: layout.Section) -> memoryview:
-    """The octets of one section, not copied."""
-    return view[section.offset : section.offset + section.length]
+def ancestors(key: bytes, found: Iterable[bytes]) -> Iterator[bytes]:
+    """Of the stored keys that a key begins with (the shortest first) those that end where a label of it
+    ends: the key itself and the names above it. The most specific comes first."""
+    # For whoever may take its time: `_judge` does the same, and may not build anything.
+    end = len(key)
+    for prefix in reversed(list(found)):
+        while end > len(prefix):  # one label up; its length octet stands last
+            end -= key[end - 1] + 1
+        if end == len(prefix):
+            yield prefix
 
 
-def _map_trie(octets: memoryview, entries: int) -> marisa_trie.BinaryTrie:
+def map_trie(octets: memoryview, entries: int) -> marisa_trie.BinaryTrie:
     """The trie over its section. Raises CorruptFile when the library cannot read it."""
     try:
         trie = marisa_trie.BinaryTrie().map(octets)

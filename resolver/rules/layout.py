@@ -125,6 +125,11 @@ def sections(numbers: Sequence[int]) -> tuple[Section, ...]:
     return tuple(map(Section, numbers[::2], numbers[1::2]))
 
 
+def octets_of(view: memoryview, section: Section) -> memoryview:
+    """The octets of one section, not copied."""
+    return view[section.offset : section.offset + section.length]
+
+
 def sign(fields: bytes) -> bytes:
     """A header and its own sum."""
     return fields + _SUM.pack(zlib.crc32(fields))
