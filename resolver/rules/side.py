@@ -3,7 +3,8 @@
 A side rule applies to a question when all of this holds:
 
     the name     is `key`'s own name (reach APEX) or below it (reach BELOW), or `expression` is found
-                 in it; the empty key is the root, with reach BOTH every name. `invert` turns an expression round
+                 in it; the empty key is the root, and with reach BOTH every name. `invert` turns an
+                 expression round
     outside      the name is neither one of these names nor below one
     the type     is one of `types`, if there are any, and none of `not_types`
     the client   has an address in, or a name of, `clients` (if any), and none of `not_clients`;
