@@ -1,11 +1,13 @@
-"""Unbound: `local-zone` covers a name and all below it, and its type says what is done.
+"""Unbound: a zone covers a name and all below it, local data a name alone.
 
-    always_null          blocked; the null address, as Belisha itself answers by default
-    always_transparent   an exception
-    always_refuse, always_nodata, always_deny    answers of their own
-    redirect             with `local-data`: answered with records
+    local-zone: "name." always_null          blocked; the null address, as Belisha itself answers by default
+    local-zone: "name." always_transparent   an exception
+    local-data: "name. A 0.0.0.0"            the name alone is blocked: what has data has no other types
+    local-data: "name. A 192.0.2.1"          the name alone is answered with records
 
-Unbound lets the most specific zone win; an exception above a block would be overruled there, and is a loss.
+A zone of another type (`always_refuse` and so on) blocks as well, and is not written: how a name is
+blocked is for the policy to say, and an answer of a rule's own would not read back as one. Unbound lets
+the most specific zone win; an exception above a block would be overruled, and is a loss.
 """
 
 from __future__ import annotations
@@ -18,48 +20,28 @@ from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BOTH,
     BLOCK_APEX,
+    BLOCK_BELOW,
     BLOCK_BOTH,
     name_of,
 )
-from resolver.rules.side import ALLOW, ANSWER, APEX, BLOCK, BOTH, Answer, SideRule
+from resolver.rules.side import ALLOW, APEX, BLOCK, BOTH, SideRule
 from resolver.rules.writers.writer import Writer
 
-_ZONE: Final = 'local-zone: "{}." %s'
-_BLOCK: Final = _ZONE % "always_null"
-_ALLOW: Final = _ZONE % "always_transparent"
-
-_TYPES: Final = {
-    Answer(registry.REFUSED): "always_refuse",
-    Answer(registry.NOERROR): "always_nodata",
-    Answer(registry.NXDOMAIN): "always_nxdomain",
-    Answer(silent=True): "always_deny",
-}
-"""Answers that are types of a zone."""
-
-
-def _side(rule: SideRule) -> list[str]:
-    """What is said of every name, and answers."""
-    name = to_text(name_of(rule.key)).removesuffix(".")
-    if rule.reach == BOTH and rule.action in _PLAIN and not rule.expression:
-        return [_PLAIN[rule.action].format(name)]
-    if rule.action != ANSWER or rule.answer is None:
-        return []
-    if rule.reach == BOTH and rule.answer in _TYPES:
-        return [(_ZONE % _TYPES[rule.answer]).format(name)]
-    data = _data(name, rule.answer)
-    if rule.reach == APEX:
-        return data
-    return [(_ZONE % "redirect").format(name), *data] if data and rule.reach == BOTH else []
-
-
+_BLOCK: Final = 'local-zone: "{}." always_null'
+_ALLOW: Final = 'local-zone: "{}." always_transparent'
 _PLAIN: Final = {BLOCK: _BLOCK, ALLOW: _ALLOW}
 
 
-def _data(name: str, answer: Answer) -> list[str]:
-    """The records of an answer; none if one of them has no text."""
+def _side(rule: SideRule) -> list[str]:
+    """What is said of every name, and answers with records."""
+    if rule.reach == BOTH and not rule.key and rule.action in _PLAIN:
+        return [_PLAIN[rule.action].format("")]
+    if rule.reach != APEX or rule.answer is None:
+        return []
+    name = to_text(name_of(rule.key))
+    ttl = f"{rule.answer.ttl} " if rule.answer.ttl else ""
     lines = []
-    ttl = f"{answer.ttl} " if answer.ttl else ""
-    for record in answer.records:
+    for record in rule.answer.records:
         words = rdata.to_words(record.rtype, record.rdata)
         if words is None or any(set(word) & set("\"'\\") for word in words):
             return []
@@ -70,16 +52,14 @@ def _data(name: str, answer: Answer) -> list[str]:
 UNBOUND: Final = Writer(
     "unbound",
     "#",
-    {BLOCK_BOTH: (_BLOCK,), ALLOW_BOTH: (_ALLOW,)},
+    {BLOCK_APEX: ('local-data: "{}. A 0.0.0.0"',), BLOCK_BOTH: (_BLOCK,), ALLOW_BOTH: (_ALLOW,)},
     (
-        (
-            BLOCK_APEX | ALLOW_APEX,
-            "A local zone covers a name and all below it; it cannot cover the name alone.",
-        ),
-        (BLOCK_BOTH | ALLOW_BOTH, "A local zone covers a name and all below it; it cannot cover less."),
+        (BLOCK_BELOW, "A local zone covers a name and all below it; it cannot leave the name itself out."),
+        (ALLOW_APEX, "A local zone allows a name and all below it; it cannot allow the name alone."),
+        (ALLOW_BOTH, "A local zone allows a name and all below it; it cannot leave the name itself out."),
     ),
     _side,
-    "Unbound's local zones know no conditions and no expressions, and not every answer.",
+    "Local zones and data know names and records; no conditions, no expressions, no answers without records.",
     head=("server:",),
     single=True,
     closest=True,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from resolver.cli import check as check_file
 from resolver.cli import main
+from resolver.cli.listfile import LONG
 from resolver.rules.report import Report
 
 CLEAN = "0.0.0.0 a.example\n0.0.0.0 b.example\n"
@@ -172,7 +172,7 @@ def test_colours_only_where_somebody_wants_them(file: Path) -> None:
 
 def test_a_long_list_shows_a_bar_on_a_terminal(file: Path) -> None:
     file.write_bytes(b"".join(b"0.0.0.0 name%d.example\n" % n for n in range(120_000)))
-    assert file.stat().st_size > check_file.LONG
+    assert file.stat().st_size > LONG
     assert "reading" in shown_on_a_terminal([str(file)])
 
 

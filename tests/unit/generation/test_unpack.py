@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -23,7 +24,7 @@ def zstd(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-PACK = {"identity": bytes, "gzip": gzip.compress, "zstd": zstd}
+PACK: dict[str, Callable[[bytes], bytes]] = {"identity": bytes, "gzip": gzip.compress, "zstd": zstd}
 
 
 def unpacked(packed: bytes, encoding: str, limit: int = 1 << 20) -> bytes:

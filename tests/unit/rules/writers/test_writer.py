@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,9 +21,10 @@ every_writer = pytest.mark.parametrize("writer", WRITERS.values(), ids=list(WRIT
 
 def read_back(lines: list[str], writer: Writer) -> Content:
     """What the reader of the notation makes of a whole list."""
-    name: Format = writer.name
     text = "\n".join(lines).encode()
-    return parse_list(text, format=name, options=Options(rewrites=True), guard=None).content
+    return parse_list(
+        text, format=cast(Format, writer.name), options=Options(rewrites=True), guard=None
+    ).content
 
 
 def plain(rules: Rules) -> Rules:
