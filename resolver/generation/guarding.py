@@ -11,6 +11,7 @@ obey every rule: `load_guard` raises StoreError. This module must not know what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
@@ -25,6 +26,9 @@ from resolver.shipped import lists_folder
 
 PROTECTED: Final = "protected.names"
 """The file of the shipped lists; no `*.txt`, as those are put in force at the first start."""
+
+
+_PLAIN: Final = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63}){0,30}").fullmatch
 
 
 def load_guard(unguarded: Sequence[str] = ()) -> Guard:
@@ -100,7 +104,7 @@ def _words(text: str) -> Iterable[str]:
 
 
 def _key(name: str) -> bytes:
-    """The index key of a name. Nearly all are plain ASCII and need no more than this."""
-    if not name.isascii():
+    """The index key of a name. Nearly all are plain and need no more than this."""
+    if not _PLAIN(name):
         return key_of(from_host(name))
     return b"".join(label[::-1] + bytes((len(label),)) for label in reversed(name.encode().split(b".")))

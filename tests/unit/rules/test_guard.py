@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -155,15 +155,15 @@ def test_no_format_brings_a_single_label_past(name: Format) -> None:
 # -- side rules ----------------------------------------------------------------------------------
 
 
-def side(code: str, guard: Guard = GUARD, action: int = BLOCK, **fields: object) -> None:
+def side(code: str, guard: Guard = GUARD, action: int = BLOCK, **fields: Any) -> None:
     """Assert what becomes of one side rule; "" is: it passes."""
-    rule = SideRule(action=action, line=7, **fields)  # type: ignore[arg-type]
+    rule = SideRule(action=action, line=7, **fields)
     content, held = hold_back(Content({}, (rule,)), guard)
     assert [(one.line, one.code, one.rule) for one in held] == ([(7, code, rule)] if code else [])
     assert content.sides == (() if code else (rule,))
 
 
-EVERYTHING: list[tuple[dict[str, object], str]] = [
+EVERYTHING: list[tuple[dict[str, Any], str]] = [
     ({}, "covers-root"),
     ({"types": (28,)}, "covers-root"),
     ({"outside": (key("test"),)}, "covers-root"),
@@ -184,7 +184,7 @@ EVERYTHING: list[tuple[dict[str, object], str]] = [
 
 @pytest.mark.parametrize(("fields", "code"), EVERYTHING)
 @pytest.mark.parametrize("action", [BLOCK, ALLOW, CANCEL])
-def test_rules_on_every_name(fields: dict[str, object], code: str, action: int) -> None:
+def test_rules_on_every_name(fields: dict[str, Any], code: str, action: int) -> None:
     side(code, action=action, **fields)
 
 
@@ -197,7 +197,7 @@ def test_the_root_is_let_through_and_still_protects() -> None:
     side("covers-protected", through, outside=apart[:1])
 
 
-AT_NAMES: list[tuple[dict[str, object], str]] = [
+AT_NAMES: list[tuple[dict[str, Any], str]] = [
     ({"key": key("com"), "types": (1,)}, "covers-top-level"),
     ({"key": key("com"), "reach": APEX}, "covers-top-level"),
     ({"key": key("co.test"), "types": (1,)}, "covers-suffix"),
@@ -211,7 +211,7 @@ AT_NAMES: list[tuple[dict[str, object], str]] = [
 
 
 @pytest.mark.parametrize(("fields", "code"), AT_NAMES)
-def test_conditions_do_not_help(fields: dict[str, object], code: str) -> None:
+def test_conditions_do_not_help(fields: dict[str, Any], code: str) -> None:
     side(code, **fields)
 
 
