@@ -92,7 +92,7 @@ ZONES = {
         ["ignored zone-record"] * 3 + ["comment", "|a.example^", "||*.a.example^"],
     ),
     "transferred": (
-        "rpz.example. 300 IN SOA a. b. 1 2 3 4 5\na.example.rpz.example. 1 IN CNAME .\nother.example. CNAME .",
+        "rpz.example. 300 IN SOA a. b. 1 2 3 4 5\na.example.rpz.example. 1 IN CNAME .\nb.example. CNAME .",
         ["ignored zone-record", "|a.example^", "invalid owner-outside-zone"],
     ),
     "as BIND writes it": (
@@ -219,8 +219,8 @@ HOSTILE = {
 @pytest.mark.parametrize("line", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_lines_are_read(line: bytes) -> None:
     # A pattern that is quadratic in the length of a line runs into the time limit of a test.
-    content, report = parse_list(b"x.example CNAME .\n" + line * 100, format="rpz")
-    assert "|x.example^" in written(content.names) and report.invalid_total
+    parsed = parse_list(b"x.example CNAME .\n" + line * 100, format="rpz")
+    assert written(parsed.content.names) == ["|x.example^"] and parsed.report.invalid_total
 
 
 @given(st.lists(st.text('ab.*@ ";()\\$1\tACNAME', max_size=40), max_size=15), st.booleans())
