@@ -1,11 +1,10 @@
-"""hosts lines: which names they block, and that an address is never an answer."""
+"""hosts lines: which names they block, and when an address is an answer."""
 
 from __future__ import annotations
 
 import pytest
 
-from resolver.rules.formats.hosts import read
-from tests.unit.rules.shorthand import said
+from tests.unit.rules.formats.told import told
 
 LINES = {
     "0.0.0.0 a.example": ["|a.example^"],
@@ -28,7 +27,7 @@ LINES = {
     "0.0.0.0 0.0.0.0": ["ignored address-only"],
     "0.0.0.0": ["ignored address-only"],
     "2001:db8::1": ["ignored address-only"],
-    # an address from outside redirects nobody
+    # an address from outside redirects nobody, unless the list is trusted to
     "192.0.2.7 a.example": ["|a.example^", "note foreign-address"],
     "2001:db8::7 a.example b.example": ["|a.example^", "|b.example^", "note foreign-address"],
     # comments
@@ -41,11 +40,34 @@ LINES = {
     "0.0.0.0 a*.example b.example": ["invalid bad-character", "|b.example^"],
     "a.example b.example": ["invalid no-address"],
     "0.0.0.256 a.example": ["invalid no-address"],
-    "0.0.0.0 com": ["refused rule-too-wide"],
-    "0.0.0.0 .": ["refused rule-too-wide"],
+    "0.0.0.0 com": ["|com^"],
+    "0.0.0.0 .": ["|.^"],
+}
+
+
+TRUSTED = {
+    "192.0.2.7 a.example b.example # why": [
+        "1: |a.example^$dnsrewrite=NOERROR;A;192.0.2.7",
+        "1: |b.example^$dnsrewrite=NOERROR;A;192.0.2.7",
+    ],
+    "192.0.2.7 a.example\n192.0.2.8 a.example\n2001:db8::7 a.example": [
+        "1: |a.example^$dnsrewrite=NOERROR;A;192.0.2.7,dnsrewrite=NOERROR;A;192.0.2.8,"
+        "dnsrewrite=NOERROR;AAAA;2001:db8::7"
+    ],
+    "fe80::7%eth0 a.example": ["1: |a.example^$dnsrewrite=NOERROR;AAAA;fe80::7"],
+    "192.0.2.7 localhost a..example": ["ignored local-name", "invalid label-empty"],
+    "0.0.0.0 a.example": ["|a.example^"],
+    "::1 a.example": ["|a.example^"],
+    "a.example": ["|a.example^"],
+    "# 192.0.2.7 a.example": ["comment"],
 }
 
 
 @pytest.mark.parametrize(("line", "means"), LINES.items(), ids=repr)
 def test_line(line: str, means: list[str]) -> None:
-    assert said(read(line)) == means
+    assert told("hosts", line) == means
+
+
+@pytest.mark.parametrize(("text", "means"), TRUSTED.items(), ids=repr)
+def test_line_of_a_list_that_may_rewrite(text: str, means: list[str]) -> None:
+    assert told("hosts", text, rewrites=True) == means
