@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from typing import cast
 
 import dns.flags
 import dns.message
@@ -14,16 +15,20 @@ import dns.rcode
 import dns.rdatatype
 
 from resolver.dns.query import name_end
+from resolver.policy.decide import PolicyList
 from resolver.policy.model import AnswerPolicy
+from resolver.rules.model import Format
+from resolver.serving.exchange import SILENCE
 from tests.scenarios.script import Line, Script, behaviour
 from tests.support.client import make_query
+from tests.support.rules import listed
 from tests.support.upstream import ScriptedUpstream
-from tests.unit.serving.ground import LOOPBACK, Ground, extended_errors, ground, snapshot, until
+from tests.unit.serving.ground import CLIENT, LOOPBACK, Ground, extended_errors, ground, snapshot, until
 
 _STEP = 0.25
 """Seconds of the virtual clock between looks at whether a reply has come."""
 
-_SETTING = {"block", "allow", "answer", "networks"}
+_SETTING = {"block", "allow", "list", "|", "answer", "networks"}
 
 
 class Player:
@@ -36,6 +41,7 @@ class Player:
         self.sent: dict[str, tuple[bytes, object]] = {}
         self.generation = 1
         self.answer = _policy(script)
+        self.lists = _lists(script)
 
     async def play(self) -> int:
         """Do every line; how many expectations there were."""
@@ -100,9 +106,12 @@ class Player:
 
     def _swap(self, line: Line) -> None:
         self.generation += 1
-        lists = {kind: tuple(line.options.get(kind, "").split(",")) for kind in ("block", "allow")}
-        block, allow = (tuple(filter(None, lists[kind])) for kind in ("block", "allow"))
-        self.on.pipeline.swap(snapshot(block, allow, self.generation, self.answer))
+        block, allow = (
+            tuple(filter(None, line.options.get(kind, "").split(","))) for kind in ("block", "allow")
+        )
+        names = filter(None, line.options.get("lists", "").split(","))
+        lists = [self.lists[name] for name in names]
+        self.on.pipeline.swap(snapshot(block, allow, self.generation, self.answer, lists))
 
     def _seen(self, line: Line, which: int = 0) -> None:
         name, count = line.words
@@ -126,7 +135,8 @@ class Player:
             qclass=options.get("class", "IN"),
         )  # fmt: skip
         octets, peer = query.to_wire(), object()
-        return octets, peer, self.on.give(octets, udp="tcp" not in flags, peer=peer)
+        host = options.get("from", CLIENT)
+        return octets, peer, self.on.give(octets, udp="tcp" not in flags, peer=peer, host=host)
 
     async def _expect(self, line: Line, query: bytes, peer: object, said: bytes | None) -> None:
         """Wait for the reply, `within=` virtual seconds if that is written, and look at it."""
@@ -141,6 +151,10 @@ class Player:
 
 def _check(line: Line, query: bytes, octets: bytes) -> None:
     """Hold a reply against what is written, and against what is promised for every reply."""
+    if line.expected == ["silence"]:
+        assert octets == SILENCE, "a reply"
+        return
+    assert octets != SILENCE, "silence"
     asked, reply = dns.message.from_wire(query), dns.message.from_wire(octets)
     end = name_end(query, 12) + 4
     assert octets[:2] == query[:2] and octets[12:end] == query[12:end], "ID and question, case and all"
@@ -179,6 +193,24 @@ def _words(script: Script, verb: str) -> list[str]:
     return [word for line in script.lines if line.verb == verb for word in line.words]
 
 
+def _lists(script: Script) -> dict[str, PolicyList]:
+    """The lists that are written out: read, compiled, opened, as a push would have it."""
+    texts: dict[str, list[str]] = {}
+    for line in script.lines:
+        if line.verb == "list":
+            texts[line.words[0]] = []
+        elif line.verb == "|":
+            texts[list(texts)[-1]] += line.words
+    return {
+        line.words[0]: listed(
+            line.words[0], "\n".join(texts[line.words[0]]), cast(Format, line.words[1]),
+            kind="allow" if "allow" in line.words[2:] else "block", rewrites="rewrites" in line.words[2:],
+        )
+        for line in script.lines
+        if line.verb == "list"
+    }  # fmt: skip
+
+
 def _policy(script: Script) -> AnswerPolicy:
     """What the `answer` line says."""
     for line in script.lines:
@@ -195,7 +227,8 @@ async def _stage(script: Script) -> AsyncIterator[Player]:
     """Upstreams, pipeline and player of a scenario."""
     count = 2 if any(line.verb in ("upstream2", "seen2") for line in script.lines) else 1
     networks = tuple(ipaddress.ip_network(text) for text in _words(script, "networks")) or LOOPBACK
-    served = snapshot(tuple(_words(script, "block")), tuple(_words(script, "allow")), answer=_policy(script))
+    block, allow = tuple(_words(script, "block")), tuple(_words(script, "allow"))
+    served = snapshot(block, allow, answer=_policy(script), lists=list(_lists(script).values()))
     with ExitStack() as stack:
         upstreams = [stack.enter_context(ScriptedUpstream()) for _ in range(count)]
         urls = [upstream.url for upstream in upstreams]

@@ -2,6 +2,8 @@
 
     block bad.example ads.example.org          lists in force at the start
     allow good.bad.example
+    list mine adblock rewrites                 a list of its own, in its own notation ...
+      | ||shop.example^$dnsrewrite=192.0.2.80  ... which are the lines that follow it
     answer nxdomain ttl=10                     how blocked names are answered
     answer address 192.0.2.80 2001:db8::80
     networks 127.0.0.0/8                       who is served
@@ -11,7 +13,8 @@
 
     ask www.example.org A edns=no => NOERROR A=192.0.2.1 A=192.0.2.2 ttl=60
     pass 5                                     seconds of the virtual clock
-    swap block=bad.example allow=x.example     another generation, these lists alone
+    swap block=bad.example allow=x.example     another generation, these names and nothing else
+    swap lists=mine,other                      another generation, these of the lists written above
     send q1 www.example.org A                  ask, and do not wait ...
     reply q1 => NOERROR A=192.0.2.1            ... until here
     questions bad.example A www.example.org A => FORMERR
@@ -20,13 +23,15 @@
 
 Lines are read in order; `#` begins a comment. A name is in presentation format (RFC 1035 5.1), asked
 in the case it is written in. Options of `ask` and `send`: tcp, do, cd, rd=no, edns=no, payload=512,
-class=CH, within=SECONDS (virtual time that may pass before the reply), times=N (ask so often).
+class=CH, from=ADDRESS (of the client), within=SECONDS (virtual time that may pass before the reply),
+times=N (ask so often). A list's `rewrites` and `allow` are what its description would say; all lists are
+in force at the start. A line of a list is taken as it stands, `#` and all.
 
-Expected after `=>`: the rcode, then every record of the answer section as TYPE=RDATA (`TYPE=*`: some
-record of it), and of what else is written: ttl=N, soa=N (the TTL of the one SOA in the authority
-section, owned by the qname), ede=N (none when not written), tc (not set when not written). Checked for
-every reply: ID, RD and the question in its own case are echoed, an OPT is there exactly when asked with
-one, AA and AD are clear.
+Expected after `=>`: `silence` (no reply, now or later), or the rcode, then every record of the answer
+section as TYPE=RDATA (`TYPE=*`: some record of it), and of what else is written: ttl=N, soa=N (the TTL of
+the one SOA in the authority section, owned by the qname), ede=N (none when not written), tc (not set when
+not written). Checked for every reply: ID, RD and the question in its own case are echoed, an OPT is there
+exactly when asked with one, AA and AD are clear.
 """
 
 from __future__ import annotations
@@ -67,8 +72,8 @@ class Script:
 
 
 VERBS = {
-    "block", "allow", "answer", "networks", "upstream", "upstream2", "ask", "send", "reply", "questions",
-    "pass", "swap", "seen", "seen2",
+    "block", "allow", "list", "|", "answer", "networks", "upstream", "upstream2", "ask", "send", "reply",
+    "questions", "pass", "swap", "seen", "seen2",
 }  # fmt: skip
 
 
@@ -76,6 +81,9 @@ def read(path: Path) -> Script:
     """Read a scenario. Raises ScriptError."""
     script = Script(path)
     for number, text in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if text.lstrip().startswith("| "):
+            script.lines.append(Line(number, "|", [text.lstrip()[2:]], {}, []))
+            continue
         # A name may hold a backslash, which a shell would take away.
         text = text.partition("#")[0].replace("\\", "\\\\")
         if not text.strip():

@@ -8,7 +8,9 @@ from resolver.dns.names import fold, from_text
 from resolver.policy.decide import PolicyList, Ruleset
 from resolver.rules.compile import compile_content
 from resolver.rules.compiled import CompiledList
-from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, Content, key_of
+from resolver.rules.lines import Options
+from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH, LINE_SHIFT, Content, Format, Kind, key_of
+from resolver.rules.parse import parse_list
 from resolver.rules.side import SideRule, canonical
 
 
@@ -35,3 +37,11 @@ def ruleset(block: tuple[str, ...] = (), allow: tuple[str, ...] = ()) -> Ruleset
             PolicyList("allowed", compiled(dict.fromkeys(allow, ALLOW_BOTH))),
         )
     )
+
+
+def listed(
+    list_id: str, text: str, format: Format = "adblock", *, kind: Kind = "block", rewrites: bool = False
+) -> PolicyList:
+    """A list from its text, through every step of a push: read, compiled, opened."""
+    parsed = parse_list(text.encode(), format=format, kind=kind, options=Options(rewrites=rewrites))
+    return PolicyList(list_id, CompiledList(compile_content(parsed.content), verify=True))

@@ -25,6 +25,7 @@ from resolver.dns.records import walk
 from resolver.generation.loader import Loaded
 from resolver.generation.manifest import Manifest
 from resolver.inherited import UdpSocket
+from resolver.policy.decide import PolicyList, Ruleset
 from resolver.policy.model import AnswerPolicy, Policy
 from resolver.serving.admission import Admission
 from resolver.serving.chance import numbers
@@ -72,11 +73,13 @@ def snapshot(
     allow: tuple[str, ...] = (),
     number: int = 1,
     answer: AnswerPolicy | None = None,
+    lists: Sequence[PolicyList] = (),
 ) -> Snapshot:
-    """A generation that blocks and allows these names and all below them."""
+    """A generation that blocks and allows these names and all below them, and has these lists as well."""
     policy = Policy(answer or AnswerPolicy())
     manifest = Manifest(number, None, "2026-01-02T03:04:05Z", "ann", "why", policy=policy)
-    return Snapshot(Loaded(number, "", manifest, (), ruleset(block, allow)))
+    rules = Ruleset((*ruleset(block, allow).lists, *lists))
+    return Snapshot(Loaded(number, "", manifest, (), rules))
 
 
 class Ground:
@@ -133,12 +136,13 @@ class Ground:
         rd: bool = True,
         cd: bool = False,
         qclass: str = "IN",
+        host: str = CLIENT,
     ) -> dns.message.Message:
-        """The reply to a question, read by dnspython."""
+        """The reply to a question of a client at this address, read by dnspython."""
         query = make_query(
             name, qtype, edns=edns, dnssec=dnssec, payload=payload, rd=rd, cd=cd, qclass=qclass
         )
-        reply = dns.message.from_wire(await self.octets(query.to_wire(), udp=udp))
+        reply = dns.message.from_wire(await self.octets(query.to_wire(), udp=udp, host=host))
         assert query.is_response(reply)
         return reply
 
