@@ -69,6 +69,7 @@ def read_number(word: str) -> int | None:
 
 
 def _read_a(words: Sequence[str]) -> bytes | None:
+    """Four decimal numbers, none with a leading zero, which some read as octal."""
     try:
         return ipaddress.IPv4Address(words[0]).packed if len(words) == 1 else None
     except ValueError:
@@ -76,6 +77,7 @@ def _read_a(words: Sequence[str]) -> bytes | None:
 
 
 def _read_aaaa(words: Sequence[str]) -> bytes | None:
+    """RFC 4291 2.2, without a scope."""
     if len(words) != 1 or "%" in words[0]:  # a scope means something on one machine only (RFC 4007 11)
         return None
     try:
@@ -111,10 +113,12 @@ def _whole_name(rdata: bytes) -> str | None:
 
 
 def _read_target(words: Sequence[str]) -> bytes | None:
+    """One name, not the root: an alias of it leads nowhere."""
     return _read_name(words[0]) if len(words) == 1 else None
 
 
 def _write_target(rdata: bytes) -> list[str] | None:
+    """Octets of a label that are no letter, digit, hyphen or underscore are escaped (RFC 1035 5.1)."""
     text = _whole_name(rdata)
     return None if text is None else [text]
 
@@ -170,6 +174,7 @@ def pack_strings(strings: Sequence[bytes]) -> bytes:
 def unpack_strings(rdata: bytes) -> list[bytes] | None:
     """The character-strings of a TXT record, of which there is at least one."""
     strings, at = [], 0
+    # A length octet may point beyond the end; then `at` ends there too, and not at the end.
     while at < len(rdata):
         end = at + 1 + rdata[at]
         strings.append(rdata[at + 1 : end])
@@ -178,6 +183,7 @@ def unpack_strings(rdata: bytes) -> list[bytes] | None:
 
 
 def _read_txt(words: Sequence[str]) -> bytes | None:
+    """At least one string, each and all of them bounded."""
     strings = [string for string in map(read_string, words) if string is not None]
     if not strings or len(strings) != len(words) or any(len(string) > MAX_STRING for string in strings):
         return None
@@ -198,6 +204,7 @@ def _write_txt(rdata: bytes) -> list[str] | None:
 
 
 def _read_svcb(words: Sequence[str]) -> bytes | None:
+    """Priority, target and, if the priority is not 0, parameters."""
     if len(words) < 2:
         return None
     priority, target = read_number(words[0]), _read_name(words[1], root=True)
@@ -210,6 +217,7 @@ def _read_svcb(words: Sequence[str]) -> bytes | None:
 
 
 def _write_svcb(rdata: bytes) -> list[str] | None:
+    """The target is walked first: its end is where the parameters begin."""
     end = _SHORT.size
     while end < len(rdata) and rdata[end]:
         end += 1 + rdata[end]

@@ -68,14 +68,17 @@ def render_rule(key: bytes, flags: int) -> Iterator[str]:
 
 
 def render_side(rule: SideRule) -> str:
-    """The line of one side rule."""
+    """The line of one side rule; every rule has one, and no two rules of different meaning the same."""
     mark = "@@" if rule.action in (ALLOW, CANCEL) else ""
     modifiers = ",".join(_modifiers(rule))
     return f"{mark}{_pattern(rule)}${modifiers}" if modifiers else f"{mark}{_pattern(rule)}"
 
 
 def _pattern(rule: SideRule) -> str:
-    """The names that a rule speaks of."""
+    """The names that a rule speaks of.
+
+    The root itself, and all below it without it, are written as a name that no reader takes.
+    """
     if rule.expression:
         return "/" + _OPEN_SLASH.sub(r"\1\/", rule.expression) + "/"
     if rule.everywhere and rule.reach == BOTH:
@@ -88,7 +91,10 @@ _OPEN_SLASH: Final = re.compile(r"(?<!\\)((?:\\\\)*)/")
 
 
 def _modifiers(rule: SideRule) -> Iterator[str]:
-    """Everything behind the dollar sign."""
+    """Everything behind the dollar sign: importance, conditions, answer, in this order.
+
+    Those that the notation does not have are unknown modifiers to a reader, which void the line.
+    """
     if rule.important:
         yield "important"
     if rule.invert:
@@ -125,6 +131,7 @@ def _answer(answer: Answer) -> Iterator[str]:
         yield f"dnsrewrite={write_rewrite(0, record)}"
 
 
+# A name of these characters reads as it stands; marks, quotes and blanks at its ends would not.
 _BARE_CLIENT: Final = re.compile(r"[\w.:/-]+").fullmatch
 _MEANT: Final = re.compile(r"""[\\'",|]""")
 

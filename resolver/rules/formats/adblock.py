@@ -53,14 +53,21 @@ MIN_TEXT: Final = 4
 
 `||ad.` and `-ad-` pass; `ads`, which is found in "downloads", and `||x.` do not."""
 
+# `##`, `#@#`, `#$#`, `#?#`, `#%#` and their like, with a selector behind; `$$script`, `$@$script`.
 _COSMETIC: Final = re.compile(r"#(?:@?[$?%]?\??|@)#(?=[^#\s])|\$@?\$[a-z]").search
 _TRAILING_COMMENT: Final = re.compile(r"\s#.*")
+# What stands in a URL and in no name; colons of ports and schemes are looked at before.
 _URL_CHARACTERS: Final = re.compile(r"[?&=%~,:]").search
 
+# `*`, `||*^`, `||`, `*.` and whatever else has no text between its marks.
 _EVERY_NAME: Final = re.compile(r"(?:\|\|?)?(?:\*+\.?)?\^?\|?|\.").fullmatch
+# Text behind `^`, which ends a name; `^|` says so twice, and `^*` lets nothing follow.
 _BEHIND_THE_END: Final = re.compile(r"\^[^|*]|\^\|.|\^\*.").search
+# `||.name`, `|.name`: no label is empty. `name.^`: no name is looked up with its last dot.
 _NEVER: Final = re.compile(r"\|\|?\..*|.*\.(?:\^\|?|\|)").fullmatch
+# Start mark, "below only", name, end mark: all that a plain name can have.
 _SHAPE: Final = re.compile(r"(\|\|?)?(\*\.|\.)?([^|^*]+)(\^\|?|\|)?").fullmatch
+# An expression to its second slash. The parts are disjoint and not given back: the time is one pass.
 _SLASHED: Final = re.compile(r"/(?:[^/\\]|\\.)++/")
 
 _REACH: Final[Mapping[tuple[str, str, bool], int]] = {
@@ -80,7 +87,11 @@ _REACH: Final[Mapping[tuple[str, str, bool], int]] = {
 
 
 class _Place(NamedTuple):
-    """What names a pattern speaks of: a name and how far, or an expression."""
+    """What names a pattern speaks of.
+
+    wire, reach  a name, and whether it is meant itself, with all below, or all below alone
+    expression   found in the name; then the other two say "every name"
+    """
 
     wire: bytes = ROOT
     reach: int = BOTH
@@ -135,9 +146,12 @@ def read(
 
 
 def _read_rule(rule: str, exception: bool, options: Options) -> Item:
-    """One rule without its `@@`."""
+    """One rule without its `@@`.
+
+    The order of judgement is that of the report: a rule for pages is counted as one whatever its
+    modifiers, and a rule with modifiers that nobody knows as such whatever its pattern.
+    """
     pattern, modifiers = _divide(rule)
-    # Before the modifiers: a rule for pages is no fault of a DNS list, whatever else it says.
     part = None if _SLASHED.fullmatch(pattern) else url_part(pattern)
     if part is not None:
         return part
@@ -188,7 +202,11 @@ def _rule(place: _Place, said: Modifiers, exception: bool, options: Options) -> 
 
 
 def _rewrite(value: str, exception: bool, options: Options) -> tuple[int, Answer | None] | Skip:
-    """The action of a rule with `dnsrewrite`, and its answer."""
+    """The action of a rule with `dnsrewrite`, and its answer.
+
+    `@@` takes back all answers, or the one that it names. That needs no trust, since an exception may
+    take back blocks as well; only what leads people elsewhere does.
+    """
     if exception and not value:
         return CANCEL, None
     answer = read_rewrite(value)
@@ -242,7 +260,11 @@ def _read_name(pattern: str) -> _Place | Skip | None:
 
 
 def _read_mask(pattern: str) -> _Place | Skip:
-    """A mask of text → an expression."""
+    """A mask of text → an expression.
+
+    How much text there is decides whether it is obeyed, since a mask of two letters blocks the half
+    of the net by chance. A mark counts as a letter: it binds the text to one place of the name.
+    """
     pieces = pattern.lower().replace("||", "|").replace("^|", "^").split("*")
     if max(map(len, pieces)) < MIN_TEXT:
         return Skip("invalid", "pattern-too-short")

@@ -15,6 +15,10 @@ what it narrows down would otherwise be a rule for all. Those that only browsers
 `image`, `domain`, ...) are no class of their own: the list of them never ends, and a rule is left out just
 the same. A modifier that stands twice, lacks its value or has one that it cannot have voids the rule too.
 
+Where peers and the syntax leave room: `dnstype` is the type of the question (AdGuard Home compares it with
+the records of an answer too, from 0.108 on); names of modifiers are in lower case, those of clients in any;
+an empty modifier (`a,,b`) is a slip, and slips are reported, not read over.
+
 Values are canonical when they leave: sorted, each once, so that two ways to say the same are one rule.
 """
 
@@ -130,22 +134,27 @@ def _read_each(text: str | None, name: str, read: Callable[[str], Any], fault: S
 
 
 def _read_important(text: str | None) -> Fields | Skip:
+    """Without a value: `important=0` is not what it may look like."""
     return {"important": True} if text is None else _BAD
 
 
 def _read_badfilter(text: str | None) -> Fields | Skip:
+    """Without a value; taken out of the fields again in the end."""
     return {"badfilter": True} if text is None else _BAD
 
 
 def _read_client(text: str | None) -> Fields | Skip:
+    """Who asks. Those without `~` and those with it may stand together: "of these, but not these"."""
     return _read_each(text, "clients", _client, _BAD)
 
 
 def _read_ctag(text: str | None) -> Fields | Skip:
+    """What kind of client asks. A tag that no client can have would make a rule for nobody, or for all."""
     return _read_each(text, "tags", lambda tag: tag if tag in CLIENT_TAGS else None, _UNKNOWN_TAG)
 
 
 def _read_dnstype(text: str | None) -> Fields | Skip:
+    """The types asked for, by name in either case or as TYPE65280."""
     fields = _read_each(text, "types", type_number, _BAD)
     if not isinstance(fields, Skip) and fields["types"]:
         fields["not_types"] = ()  # the syntax: `~A|B` is the same as `B`
@@ -153,15 +162,18 @@ def _read_dnstype(text: str | None) -> Fields | Skip:
 
 
 def _read_denyallow(text: str | None) -> Fields | Skip:
+    """Plain names only; a `~` would exclude from what is excluded."""
     fields = _read_each(text, "outside", _outside, _BAD)
     return _BAD if not isinstance(fields, Skip) and fields.pop("not_outside") else fields
 
 
 def _read_dnsrewrite(text: str | None) -> Fields | Skip:
+    """Kept as it is: what it means depends on `@@`, and on whether the list is trusted."""
     return {"rewrite": text or ""}
 
 
 def _read_respgeo(text: str | None) -> Fields | Skip:
+    """A rule for answers from some countries: without the country it would be one for all answers."""
     return Skip("unenforceable", "respgeo") if text else _BAD
 
 
@@ -180,8 +192,10 @@ _READERS: Final[Mapping[str, Callable[[str | None], Fields | Skip]]] = {
 
 # Values.
 
+# The escapes of the syntax; a backslash before anything else is one.
 _ESCAPE: Final = re.compile(r"""\\([\\'",|])""")
 _QUOTED: Final = re.compile(r"""(['"])((?:[^\\]|\\.)*)\1""", re.S).fullmatch
+# What nobody calls a device: digits and dots, or hexadecimal digits and colons, with a prefix length or not.
 _LIKE_AN_ADDRESS: Final = re.compile(
     r"[0-9]*\.[0-9.]*(?:/.*)?|[0-9a-f]*:[0-9a-f:.]*(?:[/%].*)?", re.S
 ).fullmatch
