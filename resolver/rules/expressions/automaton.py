@@ -7,8 +7,9 @@
 Searching costs one step for each octet of the name and each automaton, whatever the expressions are and
 however many of them share an automaton. So as many as possible do. Most add to an automaton what they
 would take alone; some (`ads.*track`) multiply it, since whether they have begun must be remembered beside
-everything else. Building therefore tries all at once and halves what grows beyond its share of states,
-those that remember apart from the others. Time and size are bounded by counting states and steps.
+everything else. Those are searched for by their heads (`resolver.rules.expressions.heads`). Building tries
+all at once and halves what still grows beyond its share of states, those that remember apart from the others.
+Time and size are bounded by counting states and steps.
 
 An `Allowance` bounds what one list may ask for. This module must not know rules or formats.
 """
@@ -21,11 +22,12 @@ from typing import Final
 from resolver.dns.names import Fault
 from resolver.errors import CorruptFile
 from resolver.rules.expressions.determinise import Automaton, determinise, lasting
-from resolver.rules.expressions.faults import fault
+from resolver.rules.expressions.faults import Refused, fault
+from resolver.rules.expressions.heads import head_of
 from resolver.rules.expressions.octets import EVERY
 from resolver.rules.expressions.positions import MATCH, Positions, positions_of, together
 from resolver.rules.expressions.syntax import read_expression
-from resolver.rules.expressions.tables import AT_END, FOUND, Tables, pack, unpack
+from resolver.rules.expressions.tables import AT_END, FOUND, Named, Table, pack, unpack
 
 MAX_EXPRESSIONS: Final = 2000
 """Expressions of one list."""
@@ -57,16 +59,22 @@ def check(text: str) -> Fault | None:
 
 def _cost(text: str) -> int | Fault:
     """The states that an expression takes alone."""
-    node = read_expression(text)
-    if isinstance(node, Fault):
-        return node
-    automaton = _alone(positions_of(node))
+    positions = _positions(text)
+    if isinstance(positions, Fault):
+        return positions
+    automaton = determinise(positions, MAX_STATES_ALONE, _MAX_STEPS_ALONE)
     return fault("regex-too-complex") if automaton is None else len(automaton.rows)
 
 
-def _alone(positions: Positions) -> Automaton | None:
-    """The automaton of one expression, if it stays small."""
-    return determinise(positions, MAX_STATES_ALONE, _MAX_STEPS_ALONE)
+def _positions(text: str) -> Positions | Fault:
+    """The positions of an expression, or why it cannot be used."""
+    node = read_expression(text)
+    if isinstance(node, Fault):
+        return node
+    try:
+        return positions_of(node)
+    except Refused as refused:
+        return refused.fault
 
 
 class Allowance:
@@ -105,17 +113,20 @@ def build(sources: Sequence[str]) -> bytes:
     """
     always: list[int] = []
     members: list[_Member] = []
+    further: list[Named] = []
     for text, named in _numbered(sources).items():
-        node = read_expression(text)
-        if isinstance(node, Fault):
-            raise ValueError(f"{text!r} is no expression: {node.sentence}")
-        positions = positions_of(node)
+        positions = _positions(text)
+        if isinstance(positions, Fault):
+            raise ValueError(f"{text!r} cannot be used: {positions.sentence}")
         if MATCH in positions.first:
             always += named
-        elif positions.octets or positions.first:  # what can never be found needs no automaton
-            members.append(_Member(text, positions, named))
-    automata = _grouped(sorted(members, key=_Member.order))
-    return pack([(automaton, [one.named for one in group]) for automaton, group in automata], always, len(sources))
+            continue
+        head = head_of(positions)
+        if head is not None:
+            further.append((_alone(text, positions), [named]))
+            positions, named = head, [len(sources) + len(further) - 1]
+        members.append(_Member(text, positions, named))
+    return pack(_grouped(sorted(members, key=_Member.order)), further, always, len(sources))
 
 
 def _numbered(sources: Sequence[str]) -> dict[str, list[int]]:
@@ -151,27 +162,35 @@ class _Member:
         return len(lasting(positions) - early)
 
 
-def _grouped(members: Sequence[_Member]) -> list[tuple[Automaton, Sequence[_Member]]]:
-    """The expressions in automata as few as stay within their share. Raises ValueError for one too complex."""
-    done: list[tuple[Automaton, Sequence[_Member]]] = []
+def _grouped(members: Sequence[_Member]) -> list[Named]:
+    """The expressions in automata as few as their share allows. Raises ValueError for one too complex."""
+    done: list[Named] = []
     pending = [members] if members else []
     while pending:
         group = pending.pop()
-        automaton = _tried(group, len(group) / len(members))
+        automaton = (
+            _shared(group, len(group) / len(members))
+            if len(group) > 1
+            else _alone(group[0].text, group[0].positions)
+        )
         if automaton is not None:
-            done.append((automaton, group))
-        elif len(group) == 1:
-            raise ValueError(f"{group[0].text!r} is too complex an expression")
+            done.append((automaton, [one.named for one in group]))
         else:
             half = _parted(group)
             pending += [group[half:], group[:half]]
     return done
 
 
-def _tried(group: Sequence[_Member], share: float) -> Automaton | None:
+def _alone(text: str, positions: Positions) -> Automaton:
+    """The automaton of one expression. Raises ValueError when it is too complex."""
+    automaton = determinise(positions, MAX_STATES, MAX_STATES * _STEPS_PER_STATE)
+    if automaton is None:
+        raise ValueError(f"{text!r} is too complex an expression")
+    return automaton
+
+
+def _shared(group: Sequence[_Member], share: float) -> Automaton | None:
     """One automaton for a group that is this share of all; None when it would be too large."""
-    if len(group) == 1:
-        return _alone(group[0].positions)
     positions = together([one.positions for one in group])
     # Either what the expressions would take apart, or their share of what is there for all.
     most = min(MAX_STATES, max(len(positions.octets) + 64, int(_ALL_STATES * share)))
@@ -191,33 +210,55 @@ class Matcher:
     """
 
     def __init__(self, tables: bytes | memoryview) -> None:
-        unpacked: Tables = unpack(tables)
+        unpacked = unpack(tables)
         self.sources: Final[int] = unpacked.sources
         self._always = unpacked.always
         self._lists = unpacked.lists
-        self._automata = tuple(
-            (one.classes, one.numbers, one.start, one.found_from, one.width + AT_END, one.width + FOUND)
-            for one in unpacked.automata
-        )
+        self._automata = tuple(map(_walkable, unpacked.automata))
+        self._further = tuple(map(_walkable, unpacked.further))
 
     def find(self, subject: bytes) -> tuple[int, ...]:
         """The places of all sources that are found in a subject (`resolver.rules.expressions.subject`),
         ascending. Some 1.2 µs for each automaton and a name of 25 octets."""
-        lists: list[int] = []
-        for classes, numbers, state, found_from, at_end, found in self._automata:
-            for symbol in subject.translate(classes):
-                state = numbers[state + symbol]
-                if state >= found_from:
-                    lists.append(numbers[state + found])
-            if numbers[state + at_end]:
-                lists.append(numbers[state + at_end])
-        return self._united(lists) if lists else self._always
+        lists = _walk(self._automata, subject)
+        return self._found(lists, subject) if lists else self._always
 
-    def _united(self, numbers: Sequence[int]) -> tuple[int, ...]:
-        """The sources of several lists, each once. Raises CorruptFile for a list that does not exist."""
-        found = set(self._always)
+    def _found(self, lists: Sequence[int], subject: bytes) -> tuple[int, ...]:
+        """The sources of several lists, each once; where they name further automata, these are asked."""
+        found = self._united(lists)
+        heads = [one - self.sources for one in found if one >= self.sources]
+        if heads:
+            found |= self._united(_walk([self._further[one] for one in heads], subject))
+        found.update(self._always)
+        return tuple(sorted(one for one in found if one < self.sources))
+
+    def _united(self, numbers: Sequence[int]) -> set[int]:
+        """The entries of several lists. Raises CorruptFile for a list that does not exist."""
+        found: set[int] = set()
         for number in set(numbers):
             if number >= len(self._lists):
                 raise CorruptFile("its expressions lead to a list that does not exist")
             found.update(self._lists[number])
-        return tuple(sorted(found))
+        return found
+
+
+_Walkable = tuple[bytes, Sequence[int], int, int, int, int]
+
+
+def _walkable(table: Table) -> _Walkable:
+    """What a walk needs of a table, with the columns of its lists."""
+    classes, numbers, width, start, found_from = table
+    return classes, numbers, start, found_from, width + AT_END, width + FOUND
+
+
+def _walk(automata: Sequence[_Walkable], subject: bytes) -> list[int]:
+    """The lists that automata find in a subject. The hot loop of expressions."""
+    lists: list[int] = []
+    for classes, numbers, state, found_from, at_end, found in automata:
+        for symbol in subject.translate(classes):
+            state = numbers[state + symbol]
+            if state >= found_from:
+                lists.append(numbers[state + found])
+        if numbers[state + at_end]:
+            lists.append(numbers[state + at_end])
+    return lists

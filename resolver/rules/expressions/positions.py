@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from resolver.rules.expressions.faults import Refused
 from resolver.rules.expressions.octets import EVERY, NONE, OTHER, WORD
 from resolver.rules.expressions.tree import Assertion, Choice, Node, Repeat, Series, Symbol
 
@@ -33,11 +34,15 @@ AT_END: Final = -2
 """Mark: found if the name ends here."""
 
 
+_MOST_MOVES: Final = 100_000
+"""Empty moves followed for one expression: some 30 ms. Typical ones take some hundred."""
+
+
 class Positions(NamedTuple):
     """The positions of one expression, or of several that are searched together.
 
     octets   the set of each position
-    follow   what each allows: numbers of positions, and marks (of the n-th expression MATCH - 2n, AT_END - 2n)
+    follow   what each allows: positions, and marks; those of the n-th expression are MATCH - 2n, AT_END - 2n
     first    what is allowed at the start of a name
     """
 
@@ -47,14 +52,17 @@ class Positions(NamedTuple):
 
 
 def positions_of(node: Node) -> Positions:
-    """The positions of an expression that is searched for anywhere in a name."""
+    """The positions of an expression that is searched for anywhere in a name.
+
+    Raises Refused (`regex-too-complex`) when too many of them follow each other directly.
+    """
     machine = _Thompson()
     again = machine.state()
     machine.octets[again] = EVERY
     machine.target[again] = start = machine.state()
     machine.empty[start].append((None, again))
     final = machine.add(node, start)
-    return _pruned(_Closures(machine, start, final).positions())
+    return pruned(_Closures(machine, start, final).positions())
 
 
 def together(expressions: list[Positions]) -> Positions:
@@ -175,6 +183,7 @@ class _Closures:
         """(state, octets, companion's kind or 0) -> number of the position."""
         self._keys: list[tuple[int, int, int]] = []
         self._octets: list[int] = []
+        self._moves_left = _MOST_MOVES
         self._known: dict[tuple[int, int], frozenset[int]] = {}
 
     def positions(self) -> Positions:
@@ -227,6 +236,9 @@ class _Closures:
                 if new != reached.get(target, 0):
                     reached[target] = new
                     pending.append(target)
+        self._moves_left -= len(reached)
+        if self._moves_left < 0:
+            raise Refused("regex-too-complex")
         return reached
 
     def _allow_final(self, kinds: int, allowed: set[int]) -> None:
@@ -256,7 +268,7 @@ class _Closures:
         return number
 
 
-def _pruned(whole: Positions) -> Positions:
+def pruned(whole: Positions) -> Positions:
     """Without the positions from which no mark can be reached; the others keep their order."""
     before: list[list[int]] = [[] for _ in whole.octets]
     for number, allowed in enumerate(whole.follow):
