@@ -29,7 +29,7 @@ _RECORD: Final = (
     rb"|(?:\S+\s+)?(?:[0-9]+[smhdw]?\s+)?(?:(?i:IN)\s+)?(?:[0-9]+[smhdw]?\s+)?"
     rb"(?:(?i:CNAME|SOA|NS)|A|AAAA|TXT|MX|PTR|SRV|HTTPS|SVCB|TYPE[0-9]+)\s+[^\s#|^]"
     # The numbers of an SOA record that spans several lines.
-    rb"|[0-9]+[smhdw]?\s*\)?\s*(?:;.*)?$|\)"
+    rb"|(?:[0-9]++[smhdw]?+\s*+){1,5}+\)?\s*(?:;.*)?$|\)"
 )
 # Options of dnsmasq and unbound and the records of a zone can be nothing else, so they come first. An
 # expression between slashes is read by several formats, a bare one by Pi-hole alone. An expression may hold

@@ -110,12 +110,17 @@ class UnboundReader:
         if line.startswith("#"):
             return COMMENT
         option = _OPTION(line)
+        while option is not None and option[1] in _CLAUSES:
+            self._clause = option[1]
+            if _split(option[2]) == []:
+                return [Skip("ignored", "other-option")]
+            option = _OPTION(option[2])  # `server: local-zone: …` on one line is usual, and legal
         if option is None:
             return [_NOT_UNBOUND]
-        word, words = option[1], _split(option[2])
-        if word in _CLAUSES:
-            self._clause = word
-            return [_NOT_UNBOUND if words or words is None else Skip("ignored", "other-option")]
+        return self._read_option(option[1], _split(option[2]), number)
+
+    def _read_option(self, word: str, words: list[str] | None, number: int) -> Sequence[Item]:
+        """One option and the words behind it; None: they have no end."""
         if word in _PER_CLIENT:
             return [Skip("unenforceable", "zone-override")]
         if word not in ("local-zone", "local-data", "local-zone-tag", "access-control-tag"):

@@ -32,6 +32,9 @@ _NAME_AT: Final[Mapping[int, int]] = {
 }
 """Type -> which word of its RDATA is a name, and may be relative."""
 
+_QUOTED_VALUE: Final = re.compile(
+    r'="(.*)"', re.S
+)  # of a SvcParam (RFC 9460 2.1); BIND writes all of them so
 _BAD: Final = Skip("invalid", "bad-record")
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2})*+").fullmatch
 
@@ -54,6 +57,8 @@ def read_data(name: str, words: Sequence[str], target: Callable[[str], bytes | S
         if rtype == registry.CNAME and whole.startswith(STAR):
             prefix, whole = STAR, whole[len(STAR) :]
         words[at] = to_text(whole + b"\0")
+    if rtype in (registry.SVCB, registry.HTTPS):
+        words = [_QUOTED_VALUE.sub(r"=\1", word) for word in words]
     octets = rdata.from_words(rtype, [word.removeprefix(QUOTE) for word in words])
     return _BAD if octets is None else Record(rtype, prefix + octets)
 

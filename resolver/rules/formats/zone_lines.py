@@ -1,7 +1,7 @@
 """The grammar of zone files, as far as a policy zone needs it (RFC 1035 5.1): lines in, entries out.
 
     entry = [owner] [TTL] [class] type rdata       both orders of TTL and class
-    ;       begins a comment                        "..."  one word, blanks and all
+    ;       begins a comment                        "..."  one word, blanks and all, as is key="..."
     ( )     an entry that goes on over several lines \\.  \\DDD  escapes, left to whoever reads the word
 
 `ZoneLines` is told one physical line after the other and gives an entry when it is whole. An open
@@ -32,7 +32,7 @@ QUOTE: Final = '"'
 # The alternatives begin with different characters and do not give back: the time is that of one pass.
 _TOKEN: Final = re.compile(
     r'(?P<gap>[ \t\r\f\v]++|;.*+)|(?P<mark>[()])|(?P<quoted>"(?:[^"\\]|\\.)*+)"'
-    r'|(?P<word>(?:[^ \t\r\f\v;()"\\]|\\.)++)'
+    r'|(?P<word>(?:[^ \t\r\f\v;()"\\]|\\.)++(?:(?<==)"(?:[^"\\]|\\.)*+")?+)'
 ).match
 
 _TTL: Final = re.compile(r"[0-9]{1,10}+(?:[smhdw][0-9]{1,10}+){0,4}+[smhdw]?", re.I).fullmatch

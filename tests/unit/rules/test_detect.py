@@ -21,7 +21,7 @@ LISTS = {
 }
 
 ZONES = {
-    "SOA over several lines": b"@ 1h IN SOA a. b. (\n 1 ; serial\n 1h\n 2 ) ; end\nx CNAME .\n",
+    "SOA over several lines": b"@ 1h IN SOA a. b. (\n 1 ; serial\n 1h 3\n 2 ) ; end\nx CNAME .\n",
     "transferred": b"rpz.example. 300 IN SOA a. b. 1 2 3 4 5\na.example.rpz.example. 300 IN CNAME *.\n",
     "local data": b'a.example A 192.0.2.1\n  AAAA 2001:db8::1\nb.example 60 TXT "x"\n',
     "addresses": b"32.1.2.0.192.rpz-ip CNAME .\n24.0.2.0.192.rpz-client-ip cname rpz-drop.\n",

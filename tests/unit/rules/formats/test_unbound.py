@@ -49,7 +49,12 @@ LINES = {
     'local-zone: "a.example."static': ["invalid not-unbound"],
     "local-zone: a.example static refuse": ["invalid not-unbound"],
     "local-zone:": ["invalid not-unbound"],
-    'server: local-zone: "a.example." static': ["invalid not-unbound"],
+    'server: local-zone: "a.example." static': ["||a.example^"],
+    'view: local-zone: "a.example." static': ["unenforceable view-clause"],
+    "server: server: server:": ["ignored other-option"],
+    "server: static": ["invalid not-unbound"],
+    'server: "': ["invalid not-unbound"],
+    "local-zone: a.example static local-zone: b.example static": ["invalid not-unbound"],
     "a.example": ["invalid not-unbound"],
     "address=/a.example/#": ["invalid not-unbound"],
     # local data

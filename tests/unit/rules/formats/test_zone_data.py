@@ -24,6 +24,7 @@ DATA = {
     "MX 0 .": "MX 0 .",
     "SRV 1 2 443 b.example.": "SRV 1 2 443 b.example",
     "HTTPS 1 . alpn=h3,h2": "HTTPS 1 . alpn=h3,h2",
+    'HTTPS 1 . alpn="h3,h2" port=443': "HTTPS 1 . alpn=h3,h2 port=443",
     "SVCB 0 b.example.": "SVCB 0 b.example",
     'TXT "a b" c': r"TXT a\032b c",
     'TXT ""': "TXT ",

@@ -27,6 +27,8 @@ ENTRIES = {
     'a TXT ""': ["a", "TXT", '"'],
     r'a TXT "b\"c" d\;e': ["a", "TXT", r'"b\"c', r"d\;e"],
     r"a\ b CNAME .": [r"a\ b", "CNAME", "."],
+    'a HTTPS 1 . alpn="h2 ;" b': ["a", "HTTPS", "1", ".", 'alpn="h2 ;"', "b"],
+    'a b"c"': ["a", "b", '"c'],
     "a SOA ( b c ) d": ["a", "SOA", "b", "c", "d"],
     "a SOA (b)c": ["a", "SOA", "b", "c"],
     "a TXT ((b)c)": ["a", "TXT", "b", "c"],
