@@ -228,8 +228,78 @@ async def test_kind_cannot_change_without_the_content(api: Api) -> None:
     await api.push("ads", "ads.example\n")
     assert (await api.call("PUT", LIST, {"kind": "allow"})).code == "content-needed"
     assert (await api.call("PUT", LIST, {"match": "exact"})).code == "content-needed"
+    assert (await api.call("PUT", LIST, {"rewrites": True})).code == "content-needed"
     assert (await api.call("PUT", LIST, {"format": "hosts", "enabled": False})).status == 200
     assert api.road.verdict("ads.example") == "none"
+
+
+WIDE = "||ads.example^\n||co.uk^\n||childline.org.uk^\n||bad.example.co.uk^\n"
+
+
+async def test_rules_that_reach_too_far_are_held_back_and_told(api: Api) -> None:
+    pushed = await api.push("ads", WIDE)
+    assert (pushed.status, pushed.json["entries"]) == (200, 2)
+    report = pushed.json["report"]
+    assert [(one["number"], one["text"], one["code"]) for one in report["held_lines"]] == [
+        (2, "||co.uk^", "covers-suffix"), (3, "||childline.org.uk^", "covers-protected"),
+    ]  # fmt: skip
+    assert report["held_by_code"] == {"covers-protected": 1, "covers-suffix": 1}
+    for name, verdict in (("ads.example", "block"), ("bad.example.co.uk", "block"),
+                          ("www.example.co.uk", "none"), ("www.childline.org.uk", "none")):  # fmt: skip
+        assert api.road.verdict(name) == verdict
+
+
+async def test_a_patch_that_reaches_too_far_says_how_to_let_it_through(api: Api) -> None:
+    await api.push("ads", "||ads.example^\n")
+    refused = await api.call("PATCH", CONTENT, {"add": ["||zip^", "||more.example^"]})
+    assert (refused.status, refused.code) == (422, "rule-too-wide")
+    assert "add `zip` to `unguarded`" in refused.json["detail"]
+    assert api.road.numbers() == [1]
+    described = await api.call("PUT", LIST, {"unguarded": ["zip"]})
+    assert (described.status, described.json["list"]["unguarded"]) == (200, ["zip"])
+    assert (await api.call("PATCH", CONTENT, {"add": ["||zip^"]})).status == 200
+    assert api.road.verdict("any.zip") == "block"
+
+
+BAD_NAMES = [
+    ["Zip"],
+    [""],
+    ["*.zip"],
+    ["a..b"],
+    ["x" * 64],
+    ["bücher.example"],
+    ["zip."],
+    ["zip"] * 1001,
+    "zip",
+]
+
+
+@pytest.mark.parametrize("names", BAD_NAMES, ids=str)
+async def test_what_is_no_name_is_not_let_through(api: Api, names: object) -> None:
+    assert (await api.call("PUT", LIST, {"unguarded": names})).code == "body-invalid"
+
+
+async def test_trust_to_rewrite_comes_with_the_content(api: Api) -> None:
+    await api.push("ads", "192.0.2.7 moved.example\n0.0.0.0 ads.example\n")
+    change = {"list": "ads", "content": "192.0.2.7 moved.example\n0.0.0.0 ads.example\n",
+              "description": {"rewrites": True}}  # fmt: skip
+    done = await api.call("POST", "/v1/transactions", {"changes": [change]})
+    assert done.status == 200
+    assert (await api.call("GET", LIST)).json["rewrites"] is True
+
+
+async def test_a_push_is_compared_with_the_other_lists(api: Api) -> None:
+    await api.push("one", "||ads.example^\n||more.example^\n")
+    await api.push("ours", "@@||fine.example^\n", reason="x")
+    pushed = await api.push("ads", "||ads.example^\n||x.more.example^\n||www.fine.example^\n")
+    assert pushed.json["report"]["comparison"] == {
+        "overlaps": [
+            {"list": "one", "same": 1, "covered": 1}, {"list": "ours", "same": 0, "covered": 0},
+        ],
+        "shadowed": 1, "shadowed_sample": ["||www.fine.example^"], "not_compared": [],
+    }  # fmt: skip
+    patched = await api.call("PATCH", CONTENT, {"add": ["||more.example^"]})
+    assert patched.json["report"]["comparison"]["overlaps"][0] == {"list": "one", "same": 1, "covered": 0}
 
 
 async def test_lists_are_shown(api: Api) -> None:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.admin.changeset import ChangeSet, ListChange, Patch, Replace
-from resolver.admin.plan import MAX_LISTS, jobs, plan
+from resolver.admin.plan import MAX_LISTS, jobs, neighbours, plan
 from resolver.admin.problems import of_exception
 from resolver.errors import ListRefused, ProcessError, RequestError, StoreError
-from resolver.generation.jobs import Job, Outcome, Refusal
+from resolver.generation.jobs import Job, Neighbour, Outcome, Refusal
 from resolver.generation.manifest import ListDescription, ListEntry, Manifest
 from resolver.policy.model import AnswerPolicy, Policy
 from resolver.rules.report import Report
@@ -37,19 +37,27 @@ def only(item: ListChange) -> ChangeSet:
 
 
 ALLOW = ListDescription("allow")
+ADS = Neighbour("ads", OLD, 10)
+"""What other lists are compared with."""
 
 JOBS: list[tuple[str, ListChange, Job | None]] = [
     ("push", ListChange("ads", Replace("/f")), Job("/b", source="/f", previous=OLD)),
-    ("first push", ListChange("new", Replace("/f")), Job("/b", source="/f")),
+    ("first push", ListChange("new", Replace("/f")), Job("/b", source="/f", neighbours=(ADS,))),
+    (
+        "push of a list that is trusted",
+        ListChange("ads", Replace("/f"), ListDescription(rewrites=True, unguarded=("zip", "."))),
+        Job("/b", source="/f", previous=OLD, rewrites=True, unguarded=("zip", ".")),
+    ),
     (
         "push as something else",
         ListChange("ads", Replace("/f"), ListDescription("allow", "hosts", "exact")),
         Job("/b", source="/f", previous=OLD, kind="allow", format="hosts", match="exact"),
     ),
     ("patch", ListChange("ads", Patch(["x"], ["y"])), Job("/b", previous=OLD, add=["x"], remove=["y"])),
-    ("patch of nothing yet", ListChange("bare", Patch(["x"])), Job("/b", add=["x"])),
+    ("patch of nothing yet", ListChange("bare", Patch(["x"])), Job("/b", add=["x"], neighbours=(ADS,))),
     ("empty patch", ListChange("ads", Patch()), None),
     ("description", ListChange("ads", description=ListDescription(enabled=False)), None),
+    ("what the guard lets through", ListChange("ads", description=ListDescription(unguarded=("zip",))), None),
     ("kind before any content", ListChange("bare", description=ALLOW), None),
     ("new description", ListChange("new", description=ALLOW), None),
     ("deletion", ListChange("ads", delete=True), None),
@@ -72,6 +80,7 @@ FAULTS: list[tuple[ListChange, str]] = [
     (ListChange("ads", description=ALLOW), "content-needed"),
     (ListChange("ads", description=ListDescription(match="exact")), "content-needed"),
     (ListChange("ads", Patch(["x"]), ALLOW), "content-needed"),
+    (ListChange("ads", description=ListDescription(rewrites=True)), "content-needed"),
 ]
 
 
@@ -95,8 +104,15 @@ def test_all_faults_at_once_with_their_places() -> None:
     # A list that is named again is told so, whatever else would be wrong with it.
     assert found == [
         (1, "list-unknown"), (2, "list-named-twice"), (3, "content-needed"),
-        (4, "list-named-twice"), (5, "list-named-twice"), (6, "list-named-twice"),
+        (4, "list-named-twice"), (5, "list-named-twice"), (6, "list-named-twice"), (7, "list-named-twice"),
     ]  # fmt: skip
+
+
+def test_neighbours_are_the_others_that_answer() -> None:
+    off = ListEntry(ListDescription(enabled=False), NEW, 5)
+    manifest = Manifest(7, None, "", "", "", lists={"ads": ENTRY, "bare": BARE, "off": off})
+    assert neighbours(manifest, "off") == neighbours(manifest, "new") == (ADS,)
+    assert neighbours(manifest, "ads") == ()
 
 
 def test_the_number_of_lists_is_bounded() -> None:
