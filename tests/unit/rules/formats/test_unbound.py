@@ -51,7 +51,7 @@ LINES = {
     "local-zone:": ["invalid not-unbound"],
     'server: local-zone: "a.example." static': ["||a.example^"],
     'view: local-zone: "a.example." static': ["unenforceable view-clause"],
-    "server: server: server:": ["ignored other-option"],
+    "server: server: server:": ["invalid not-unbound"],
     "server: static": ["invalid not-unbound"],
     'server: "': ["invalid not-unbound"],
     "local-zone: a.example static local-zone: b.example static": ["invalid not-unbound"],
@@ -152,13 +152,28 @@ def test_fast_lines_with_data() -> None:
     ("data", "right"),
     [
         (b'server:\nlocal-zone: "a.example" static\naccess-control-tag: 192.0.2.0/24 "a"\n', True),
-        (b'local-zone: "a.example" static # view:\n', True),
+        (b'local-zone: "a.example" static # local-zone-tag\n', True),
+        (b'server: view: local-zone: "a.example" static\n', False),
         (b'local-zone: "a.example" static\n  local-zone-tag: "a.example" "a"\n', False),
         (b"view :\n", False),
     ],
 )
 def test_fast_patterns_are_not_used_where_zones_are_for_some(data: bytes, right: bool) -> None:
     assert fast_is_right(data) == right
+
+
+def test_a_clause_inside_another_line_counts() -> None:
+    data = b'server: view:\nlocal-zone: "a.example." static\nserver:\nlocal-zone: "b.example." static\n'
+    assert written(parse_list(data, format="unbound").content.names) == ["||b.example^"]
+
+
+@pytest.mark.parametrize("word", ["server: ", "view:", "a ", '"', "'a' ", "local-data: ", "# "])
+def test_hostile_lines_are_read(word: str) -> None:
+    # What is quadratic in the length of a line runs into the time limit of a test.
+    for option in ("", "local-zone: ", "local-data: '", "local-zone-tag: a.example '"):
+        line = (option + word * 8000)[:8000]
+        for _ in range(20):
+            assert told("unbound", line)
 
 
 OPTIONS = st.sampled_from(
