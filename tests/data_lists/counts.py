@@ -15,7 +15,15 @@ from tests.data_lists.real import names, read_list
 TABLE = Path(__file__).with_name("counts.json")
 
 _SHOWN = ("format", "confidence", "lines", "blanks", "comments", "entries", "duplicates")
-_BY_CODE = ("ignored_by_code", "not_dns_by_code", "invalid_by_code", "notes")
+_BY_CODE = (
+    "ignored_by_code",
+    "not_dns_by_code",
+    "invalid_by_code",
+    "unenforceable_by_code",
+    "held_by_code",
+    "notes",
+)
+_KINDS = ("rules", "side_rules")
 
 
 def counts(data: bytes) -> dict[str, Any]:
@@ -25,10 +33,12 @@ def counts(data: bytes) -> dict[str, Any]:
     except ListRefused as refused:
         report = {"refused": refused.code}
         seen: Any = refused.extra.get("report", {})
-        report |= {key: seen[key] for key in (*_SHOWN, *_BY_CODE, "rules") if key in seen}
+        report |= {key: seen[key] for key in (*_SHOWN, *_BY_CODE, *_KINDS) if key in seen}
     shown = {key: report[key] for key in ("refused", *_SHOWN, *_BY_CODE) if report.get(key)}
-    kinds = {kind: count for kind, count in report.get("rules", {}).items() if count}
-    return shown | ({"rules": kinds} if kinds else {})
+    for name in _KINDS:
+        if kinds := {kind: count for kind, count in report.get(name, {}).items() if count}:
+            shown[name] = kinds
+    return shown
 
 
 if __name__ == "__main__":
