@@ -5,8 +5,11 @@ is loaded here too (mapped, so it costs addresses and not memory) and asked. The
 described but made: the question goes through the very functions that answer it on the wire, and
 the reply is read back into words.
 
-Every rule that speaks of the name is shown, in every list that is enabled, whether or not it decided:
-who wonders why an exception does not work sees the block and the exception side by side.
+Every rule that speaks of the question is shown, in every list that is enabled, whether or not it decided:
+who wonders why an exception does not work sees the block and the exception side by side. A rule whose
+conditions this type or this client does not meet does not speak of the question. What depends on the
+upstreams' answer (where its CNAME records lead, which addresses it holds) is not known here, and `answer`
+says so.
 
 A name may be written as people write it: `WWW.Example.ORG.`, `bücher.example`, `xn--bcher-kva.example`.
 """
@@ -14,6 +17,8 @@ A name may be written as people write it: `WWW.Example.ORG.`, `bücher.example`,
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+from collections.abc import Iterator
 from typing import Final, Literal
 from weakref import WeakKeyDictionary
 
@@ -23,32 +28,43 @@ from aiohttp import hdrs, web
 from resolver.admin.http import Context, Parameter, Route, reply
 from resolver.admin.problems import Problem, problem, register
 from resolver.dns import registry, special
+from resolver.dns.answers import truncated
 from resolver.dns.blocking import BlockAnswers
 from resolver.dns.message import summarise
 from resolver.dns.names import Fault, read_host, to_text
 from resolver.dns.query import Query
-from resolver.errors import UnknownGeneration
+from resolver.errors import UnknownGeneration, WireError
 from resolver.generation.loader import Loaded, load
 from resolver.generation.store import Store
-from resolver.policy.decide import Explanation, RuleMatch, Ruleset, VerdictName
+from resolver.policy.decide import ANSWERED, RuleMatch, Ruleset, Ruling, VerdictName
 from resolver.policy.model import AnswerPolicy, Policy
+from resolver.policy.replies import cname_of, compose, follow, forge, settled
+from resolver.rules import side
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
+    ALLOWED,
     BLOCK_APEX,
     BLOCK_BELOW,
+    BLOCKED,
     key_of,
+    name_of,
 )
-from resolver.rules.render import render_rule
+from resolver.rules.render import render_rule, render_side
+from resolver.rules.side import Answer, SideRule
 
 register(
     {
         "name-invalid": Problem(422, "The name cannot be read"),
         "type-invalid": Problem(422, "There is no such record type"),
+        "client-invalid": Problem(422, "The client's address cannot be read"),
     }
 )
 
-Effect = Literal["block-name", "block-below", "allow-name", "allow-below"]
+Effect = Literal[
+    "block-name", "block-below", "allow-name", "allow-below",
+    "block", "allow", "answer", "cancel-answer", "important",
+]  # fmt: skip
 
 _EFFECTS: Final[dict[int, Effect]] = {
     BLOCK_APEX: "block-name",
@@ -57,19 +73,33 @@ _EFFECTS: Final[dict[int, Effect]] = {
     ALLOW_BELOW: "allow-below",
 }
 
+_NAMED: Final = 5
+"""Values of one condition that are named."""
+
+_ACTIONS: Final[dict[int, Effect]] = {
+    side.BLOCK: "block",
+    side.ALLOW: "allow",
+    side.ANSWER: "answer",
+    side.CANCEL: "cancel-answer",
+}
+
 _loaded: Final[WeakKeyDictionary[Store, Loaded]] = WeakKeyDictionary()
 """The generation that was asked last, one for each store. Lists that a new generation shares with it
 stay mapped; the rest is let go. Nothing is decided by it: the pointer is read for every request."""
 
 
 class MatchView(msgspec.Struct, frozen=True):
-    """A rule that speaks of the name: in which list, as what text, on which line (0: on none), and
-    which of its effects reach the name that was asked about."""
+    """A rule that speaks of the question: in which list, as what text, on which line (0: on none), and
+    which of its effects reach the name that was asked about.
+
+    `conditions` are those that it has beside the name, in words; the question meets all of them.
+    """
 
     list: str
     rule: str
     line: int
     effects: tuple[Effect, ...]
+    conditions: tuple[str, ...] = ()
 
 
 class ErrorView(msgspec.Struct, frozen=True):
@@ -80,28 +110,34 @@ class ErrorView(msgspec.Struct, frozen=True):
 
 
 class AnswerView(msgspec.Struct, frozen=True):
-    """What a client gets. `by` says who answers: the policy (a blocked name), Belisha itself (a
-    special-use name, RFC 6761), or the upstreams; of theirs nothing is known here."""
+    """What a client gets over UDP. `by` says who answers: the policy (a blocked name, or one that a rule
+    answers itself), Belisha itself (a special-use name, RFC 6761), or the upstreams; of theirs nothing is
+    known here. `note` says what the rest does not: no reply at all, records that come from upstreams."""
 
     by: Literal["policy", "special", "upstream"]
     rcode: str | None = None
     records: list[str] = msgspec.field(default_factory=list)
     extended_errors: list[ErrorView] = msgspec.field(default_factory=list)
+    note: str = ""
 
 
 class Explained(msgspec.Struct, frozen=True):
     """A verdict with its reasons.
 
-    `name` is the name as it is asked on the wire (`xn--` where it was written otherwise). `list`, `rule`
-    and `line` are those of the rule that decided (null: none did); `matches` is every
-    rule that speaks of the name. Allow beats block. A special-use name (RFC 6761) is
-    answered by Belisha, and no list blocks localhost: look at `answer`.
+    `name` is the name as it is asked on the wire (`xn--` where it was written otherwise), `client` the
+    address that asks (null: one that no rule is about). `list`, `rule` and `line` are those of the rule that
+    decided (null: none did); `matches` is every rule that speaks of the question. Of them, highest first:
+    important allow, important block or answer, allow, answer, block. `for_everybody` is false when
+    another client may get another verdict. A special-use name (RFC 6761) is answered by Belisha, and no
+    list blocks localhost: look at `answer`.
     """
 
     name: str
     type: str
+    client: str | None
     generation: int
     verdict: VerdictName
+    for_everybody: bool
     list: str | None
     rule: str | None
     line: int | None
@@ -113,20 +149,24 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
     """Why a name gets what it gets."""
     folded = _name(ctx.query["name"])
     qtype = _type(ctx.query["type"])
+    client = _client(ctx.query["client"])
     number, ruleset, policy = await asyncio.to_thread(_in_force, ctx)
-    found = ruleset.explain(folded)
+    ruling = ruleset.rule(folded, qtype, client)
+    found = ruleset.explain(folded, qtype, client)
     deciding = _match_view(found.deciding, ruleset) if found.deciding else None
     return reply(
         Explained(
             to_text(folded),
             registry.type_name(qtype),
+            client or None,
             number,
             found.verdict,
+            ruling.common,
             deciding.list if deciding else None,
             deciding.rule if deciding else None,
             deciding.line if deciding else None,
             tuple(_match_view(match, ruleset) for match in found.matches),
-            _answer(folded, qtype, found, policy.answer),
+            _answer(folded, qtype, ruling, policy.answer, ruleset.watches_addresses),
         )
     )
 
@@ -147,6 +187,18 @@ def _type(text: str) -> int:
     return number
 
 
+def _client(text: str) -> str:
+    """A client's address, "" for none. Raises RequestError (422)."""
+    if not text:
+        return ""
+    try:
+        return str(ipaddress.ip_address(text.strip().partition("%")[0]))
+    except ValueError:
+        raise problem(
+            "client-invalid", "Say an address: 192.0.2.7 or 2001:db8::7.", parameter="client"
+        ) from None
+
+
 def _in_force(ctx: Context) -> tuple[int, Ruleset, Policy]:
     """The generation in force, loaded; blocks on the disk. Raises StoreError."""
     number = ctx.store.current()
@@ -162,29 +214,88 @@ def _in_force(ctx: Context) -> tuple[int, Ruleset, Policy]:
     return number, held.ruleset, held.manifest.policy
 
 
-def _answer(folded: bytes, qtype: int, found: Explanation, policy: AnswerPolicy) -> AnswerView:
+def _answer(
+    folded: bytes, qtype: int, ruling: Ruling, policy: AnswerPolicy, addresses_are_judged: bool
+) -> AnswerView:
     """The reply, made as the pipeline makes it and in its order: policy stands before special names."""
     question = folded + qtype.to_bytes(2, "big") + registry.CLASS_IN.to_bytes(2, "big")
     query = Query(0, registry.RD, question, folded, qtype, registry.CLASS_IN)
     query.size = registry.UDP_LIMIT  # a client with EDNS, so that extended errors are shown
-    if found.verdict == "block" and not special.unblockable(folded):
-        answers = BlockAnswers(policy.mode, policy.ttl, policy.ipv4, policy.ipv6)
-        return _in_words("policy", answers.build(query))
+    ruling = settled(ruling, folded, udp=True)
+    if not special.unblockable(folded):
+        if ruling.verdict == BLOCKED:
+            answers = BlockAnswers(policy.mode, policy.ttl, policy.ipv4, policy.ipv6)
+            return _in_words("policy", query, answers.build(query))
+        if ruling.verdict == ANSWERED and ruling.answer is not None:
+            return _own(query, ruling.answer, policy.ttl)
     made = special.answer(query)
-    return AnswerView("upstream") if made is None else _in_words("special", made)
+    if made is not None:
+        return _in_words("special", query, made)
+    judged = addresses_are_judged and ruling.verdict != ALLOWED
+    return AnswerView("upstream", note="rules on the addresses in the answer apply too" if judged else "")
 
 
-def _in_words(by: Literal["policy", "special"], data: bytes) -> AnswerView:
+def _own(query: Query, answer: Answer, ttl: int) -> AnswerView:
+    """What a rule answers itself."""
+    if answer.silent:
+        return AnswerView("policy", note="no reply at all")
+    if answer.by_tcp:
+        note = "truncated over UDP; over TCP what the upstreams say"
+        return _in_words("policy", query, truncated(query), note)
+    led = follow(answer, query)
+    here = special.answer(led) if led is not None else None
+    if here is not None:
+        whole = compose(query, answer, ttl, here, 0.0)
+        if whole is not None:
+            return _in_words("policy", query, whole.render(query, 0))
+    reply = forge(query, answer, ttl, 0.0).render(query, 0)
+    target = cname_of(answer)
+    note = f"and what the upstreams say of {to_text(target)}" if led is not None and target else ""
+    return _in_words("policy", query, reply, note)
+
+
+def _in_words(by: Literal["policy", "special"], query: Query, data: bytes, note: str = "") -> AnswerView:
     """A reply on the wire, read back."""
-    summary = summarise(data)
+    if len(data) > query.udp_limit:
+        data, note = truncated(query), note or "too long for UDP; whole over TCP"
+    try:
+        summary = summarise(data)
+    except WireError:
+        # Records of a type that the reader for people does not know well enough.
+        return AnswerView(by, note="records that cannot be put into words")
     errors = [ErrorView(code, text) for code, text in summary.extended_errors]
-    return AnswerView(by, summary.rcode, list(summary.answers), errors)
+    return AnswerView(by, summary.rcode, list(summary.answers), errors, note)
 
 
 def _match_view(match: RuleMatch, ruleset: Ruleset) -> MatchView:
     """One rule for people."""
-    effects = tuple(name for bit, name in _EFFECTS.items() if match.flags & bit)
-    return MatchView(match.list_id, _rule_text(match, ruleset), match.line, effects)
+    rule = match.side
+    if rule is None:
+        effects = tuple(name for bit, name in _EFFECTS.items() if match.flags & bit)
+        return MatchView(match.list_id, _rule_text(match, ruleset), match.line, effects)
+    effects = (_ACTIONS[rule.action], *(("important",) if rule.important else ()))
+    return MatchView(match.list_id, render_side(rule), match.line, effects, tuple(_conditions(rule)))
+
+
+def _conditions(rule: SideRule) -> Iterator[str]:
+    """The conditions of a rule beside its name, in a few words each; long ones are counted."""
+    types, others = map(registry.type_name, rule.types), map(registry.type_name, rule.not_types)
+    for words, values in (
+        ("types", types),
+        ("types other than", others),
+        ("clients", rule.clients),
+        ("clients other than", rule.not_clients),
+        ("client tags", rule.tags),
+        ("client tags other than", rule.not_tags),
+        ("names outside", (to_text(name_of(key)) for key in rule.outside)),
+        ("answers with an address in", rule.addresses),
+    ):
+        listed = list(values)
+        if listed:
+            more = f" and {len(listed) - _NAMED} more" if len(listed) > _NAMED else ""
+            yield f"{words} {', '.join(listed[:_NAMED])}{more}"
+    if rule.expression:
+        yield "names in which the expression is not found" if rule.invert else "names with the expression"
 
 
 def _rule_text(match: RuleMatch, ruleset: Ruleset) -> str:
@@ -208,8 +319,9 @@ ROUTES: Final[list[Route]] = [
         query=(
             Parameter("name", str, "The name, in any spelling.", required=True),
             Parameter("type", str, "The record type: A, AAAA, HTTPS, TYPE65280, ...", "A"),
+            Parameter("client", str, "The address that asks, for rules that are about some clients.", ""),
         ),
-        responses={200: Explained}, problems=("name-invalid", "type-invalid"),
+        responses={200: Explained}, problems=("name-invalid", "type-invalid", "client-invalid"),
     ),
 ]  # fmt: skip
 """The doors of this file."""

@@ -13,12 +13,22 @@ from resolver.cli.client import Client
 from resolver.cli.options import json_option
 
 # The API's words in people's words; what is not in a table is shown as it came.
-_VERDICTS: Final = {"block": "blocked", "allow": "allowed", "none": "not listed"}
+_VERDICTS: Final = {
+    "block": "blocked",
+    "allow": "allowed",
+    "answer": "answered by a rule",
+    "none": "not listed",
+}
 _EFFECTS: Final = {
     "block-name": "blocks the name",
     "block-below": "blocks what is below",
     "allow-name": "allows the name",
     "allow-below": "allows what is below",
+    "block": "blocks",
+    "allow": "allows",
+    "answer": "answers",
+    "cancel-answer": "takes answers back",
+    "important": "important",
 }
 
 
@@ -27,9 +37,10 @@ _EFFECTS: Final = {
 @click.option(
     "--type", "qtype", default="A", show_default=True, metavar="TYPE", help="A, AAAA, HTTPS, MX ..."
 )
+@click.option("--client", "address", metavar="ADDRESS", help="Who asks, for rules about some clients only.")
 @json_option
 @server_options
-def explain(client: Client, name: str, qtype: str, as_json: bool) -> None:
+def explain(client: Client, name: str, qtype: str, address: str | None, as_json: bool) -> None:
     """Say whether a name is blocked, and why.
 
     Names the list, the rule and its line that decided, every other rule that speaks of the name, and
@@ -39,8 +50,10 @@ def explain(client: Client, name: str, qtype: str, as_json: bool) -> None:
     Examples:
       belisha explain www.example.com
       belisha explain example.org --type HTTPS
+      belisha explain games.example --client 192.0.2.7
     """
-    answer = client.ask("GET", "/v1/explain", {"name": name, "type": qtype}).members
+    asked = {"name": name, "type": qtype} | ({"client": address} if address else {})
+    answer = client.ask("GET", "/v1/explain", asked).members
     if as_json:
         output.show_json(answer)
         return
@@ -54,14 +67,22 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     yield f"{output.plain(answer.get('name'))}: {_VERDICTS.get(verdict, output.plain(verdict))}"
     if answer.get("list"):
         yield f"  decided by  {_place(answer)}: {output.plain(answer.get('rule'))}"
+    if answer.get("for_everybody") is False:
+        yield "  depends on the client: others may get another answer"
     others = [one for one in answer.get("matches") or [] if not _same(one, answer)]
     for one in others[: output.LINES_SHOWN]:
-        effects = ", ".join(_EFFECTS.get(word, output.plain(word)) for word in one.get("effects") or [])
-        yield f"  also        {_place(one)}: {output.plain(one.get('rule'))} ({effects})"
+        yield f"  also        {_place(one)}: {output.plain(one.get('rule'))} ({_effects(one)})"
     if len(others) > output.LINES_SHOWN:
         yield f"  and {output.count(len(others) - output.LINES_SHOWN, 'more rule')}"
     yield f"  a client gets  {_reply(answer.get('answer') or {})}"
     yield f"  generation  {output.plain(answer.get('generation'))}"
+
+
+def _effects(one: dict[str, Any]) -> str:
+    """What a rule does, and when."""
+    effects = ", ".join(_EFFECTS.get(word, output.plain(word)) for word in one.get("effects") or [])
+    conditions = "; ".join(output.plain(text) for text in one.get("conditions") or [])
+    return f"{effects}; for {conditions}" if conditions else effects
 
 
 def _place(one: dict[str, Any]) -> str:
@@ -77,8 +98,11 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _reply(reply: dict[str, Any]) -> str:
     """The answer in a few words."""
+    note = f"; {output.plain(reply['note'])}" if reply.get("note") else ""
     if reply.get("by") == "upstream":
-        return "what the upstreams say"
+        return f"what the upstreams say{note}"
+    if reply.get("rcode") is None and note:
+        return note.removeprefix("; ")
     records = "; ".join(output.plain(record) for record in reply.get("records") or [])
     errors = "".join(
         f", extended error {output.plain(one.get('code'))}"
@@ -86,4 +110,4 @@ def _reply(reply: dict[str, Any]) -> str:
         for one in reply.get("extended_errors") or []
     )
     own = " (a special name, answered by Belisha whatever lists say)" if reply.get("by") == "special" else ""
-    return f"{output.plain(reply.get('rcode'))}, {records or 'no records'}{errors}{own}"
+    return f"{output.plain(reply.get('rcode'))}, {records or 'no records'}{errors}{own}{note}"

@@ -51,7 +51,9 @@ async def test_allow_beats_block_and_both_are_shown(api: Api) -> None:
     found = await explain(api, "ads.example")
     assert (found["verdict"], found["list"]) == ("allow", "ours")
     assert {match["list"] for match in found["matches"]} == {"ads", "ours"}
-    assert found["answer"] == {"by": "upstream", "rcode": None, "records": [], "extended_errors": []}
+    assert found["answer"] == {
+        "by": "upstream", "rcode": None, "records": [], "extended_errors": [], "note": "",
+    }  # fmt: skip
 
 
 SPELLINGS = ["bücher.example", "BÜCHER.Example.", "xn--bcher-kva.example", " XN--BCHER-KVA.EXAMPLE. "]
@@ -108,7 +110,9 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
     ({"name": ".".join(["label"] * 60)}, 422, "name-invalid"),
     ({"name": "ads.example", "type": "nonsense"}, 422, "type-invalid"),
     ({"name": "ads.example", "type": "TYPE70000"}, 422, "type-invalid"),
-    ({"name": "ads.example", "client": "192.0.2.1"}, 400, "parameter-unknown"),
+    ({"name": "ads.example", "client": "pupil"}, 422, "client-invalid"),
+    ({"name": "ads.example", "client": "192.0.2.0/24"}, 422, "client-invalid"),
+    ({"name": "ads.example", "group": "pupils"}, 400, "parameter-unknown"),
 ]
 
 
@@ -116,6 +120,100 @@ BAD: list[tuple[dict[str, Any], int, str]] = [
 async def test_bad_names_and_types(api: Api, query: dict[str, Any], status: int, code: str) -> None:
     answer = await api.call("GET", "/v1/explain", **query)
     assert (answer.status, answer.code) == (status, code)
+
+
+ZONE = """
+@                            SOA localhost. root.localhost. 1 3600 600 86400 60
+@                            NS localhost.
+nodata.example               CNAME *.
+drop.example                 CNAME rpz-drop.
+tcp.example                  CNAME rpz-tcp-only.
+data.example                 A 192.0.2.80
+*.walled.example             CNAME *.garden.example.net.
+local.example                CNAME localhost.
+32.7.2.0.192.rpz-client-ip   CNAME rpz-drop.
+24.0.113.0.203.rpz-ip        CNAME .
+"""
+WALLED = "and what the upstreams say of www.walled.example.garden.example.net"
+JUDGED = "rules on the addresses in the answer apply too"
+
+# name, type -> verdict, who answers, rcode, beginning of the records, extended errors, note
+ANSWERS: list[tuple[str, str, str, str, str | None, list[str], list[int], str]] = [
+    ("nodata.example", "A", "answer", "policy", "NOERROR", [], [15], ""),
+    ("drop.example", "A", "answer", "policy", None, [], [], "no reply at all"),
+    ("tcp.example", "A", "answer", "policy", "NOERROR", [], [],
+     "truncated over UDP; over TCP what the upstreams say"),
+    ("data.example", "A", "answer", "policy", "NOERROR", ["A 192.0.2.80"], [4], ""),
+    ("data.example", "MX", "answer", "policy", "NOERROR", [], [4], ""),
+    ("www.walled.example", "A", "answer", "policy", "NOERROR",
+     ["CNAME www.walled.example.garden.example.net."], [4], WALLED),
+    ("www.walled.example", "CNAME", "answer", "policy", "NOERROR",
+     ["CNAME www.walled.example.garden.example.net."], [4], ""),
+    ("local.example", "A", "answer", "policy", "NOERROR", ["CNAME localhost.", "A 127.0.0.1"], [4], ""),
+    ("www.example.org", "A", "none", "upstream", None, [], [], JUDGED),
+]  # fmt: skip
+
+
+async def rewriting(api: Api, text: str, format: str) -> None:
+    """Put a list that is trusted to rewrite in force."""
+    made = await api.call("PUT", "/v1/lists/zone", {"format": format, "rewrites": True})
+    assert made.status in (200, 201), made.json
+    await api.push("zone", text)
+
+
+async def test_an_answer_of_a_rule_is_the_one_on_the_wire(api: Api) -> None:
+    await rewriting(api, ZONE, "rpz")
+    for name, qtype, verdict, by, rcode, records, errors, note in ANSWERS:
+        found = await explain(api, name, type=qtype)
+        answer = found["answer"]
+        assert (found["verdict"], answer["by"], answer["rcode"], answer["note"]) == (verdict, by, rcode, note)
+        assert len(answer["records"]) == len(records), name
+        for one, expected in zip(answer["records"], records, strict=True):
+            assert " ".join(one.split()[3:]) == expected
+        assert [one["code"] for one in answer["extended_errors"]] == errors
+
+
+async def test_who_asks_is_said_with_client(api: Api) -> None:
+    await rewriting(api, ZONE, "rpz")
+    other = await explain(api, "www.example.org", client="192.0.2.8")
+    assert (other["verdict"], other["client"], other["for_everybody"]) == ("none", "192.0.2.8", False)
+    meant = await explain(api, "www.example.org", client="192.0.2.7")
+    assert (meant["verdict"], meant["answer"]["note"]) == ("answer", "no reply at all")
+    assert (await explain(api, "www.example.org"))["client"] is None
+
+
+async def test_rules_with_conditions_are_shown_as_they_are_written(api: Api) -> None:
+    rules = [
+        "||games.example^$important,client=192.0.2.0/24|~192.0.2.9/32",
+        "||games.example^$dnstype=A|AAAA",
+        "/^games[0-9]*\\./$denyallow=example.net",
+    ]
+    await api.push("ads", "\n".join(rules) + "\n")
+    found = await explain(api, "games.example", client="192.0.2.7")
+    assert (found["verdict"], found["rule"], found["line"]) == ("block", rules[0], 1)
+    assert not found["for_everybody"]
+    shown = {one["line"]: (one["rule"], one["effects"], one["conditions"]) for one in found["matches"]}
+    assert shown == {
+        1: (rules[0], ["block", "important"], ["clients 192.0.2.0/24", "clients other than 192.0.2.9/32"]),
+        2: (rules[1], ["block"], ["types A, AAAA"]),
+        3: (rules[2], ["block"], ["names outside example.net", "names with the expression"]),
+    }
+    elsewhere = await explain(api, "games.example", client="192.0.2.9", type="TXT")
+    assert [one["line"] for one in elsewhere["matches"]] == [3]
+
+
+async def test_long_conditions_are_counted(api: Api) -> None:
+    clients = "|".join(f"192.0.2.{n}" for n in range(1, 9))
+    await api.push("ads", f"||games.example^$client={clients}\n")
+    (match,) = (await explain(api, "games.example", client="192.0.2.1"))["matches"]
+    assert match["conditions"][0].endswith("192.0.2.5/32 and 3 more")
+
+
+async def test_an_answer_too_long_for_udp_is_shown_as_cut(api: Api) -> None:
+    rules = "".join(f"||many.example^$dnsrewrite=192.0.2.{n}\n" for n in range(1, 200))
+    await rewriting(api, rules, "adblock")
+    answer = (await explain(api, "many.example"))["answer"]
+    assert (answer["records"], answer["note"]) == ([], "too long for UDP; whole over TCP")
 
 
 async def test_the_root_is_a_name(api: Api) -> None:

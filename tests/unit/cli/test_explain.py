@@ -33,6 +33,24 @@ FREE = {"name": "example.org", "type": "A", "generation": 7, "verdict": "none", 
 SPECIAL = FREE | {"name": "localhost", "answer": {"by": "special", "rcode": "NOERROR", "records": []}}
 ALLOWED = BLOCKED | {"verdict": "allow", "list": "needed", "matches": [], "answer": {"by": "upstream"}}
 
+FOR_SOME = BLOCKED | {
+    "verdict": "answer",
+    "for_everybody": False,
+    "rule": "||example.com^$client=192.0.2.7/32,drop",
+    "matches": [
+        {
+            "list": "other", "rule": "||example.com^$dnstype=A,important", "line": 3,
+            "effects": ["block", "important"], "conditions": ["types A", "clients 192.0.2.7/32"],
+        },
+    ],
+    "answer": {"by": "policy", "rcode": None, "records": [], "note": "no reply at all"},
+}  # fmt: skip
+LED = FREE | {
+    "verdict": "answer",
+    "answer": {"by": "policy", "rcode": "NOERROR", "records": ["x. 10 IN CNAME y."], "note": "and more of y"},
+}
+WATCHED = FREE | {"answer": {"by": "upstream", "note": "rules on addresses apply too"}}
+
 CASES = [
     (
         BLOCKED,
@@ -62,15 +80,52 @@ CASES = [
             "  generation  7",
         ],
     ),
+    (
+        FOR_SOME,
+        [
+            "www.example.com: answered by a rule",
+            "  decided by  list adult, line 12: ||example.com^$client=192.0.2.7/32,drop",
+            "  depends on the client: others may get another answer",
+            "  also        list other, line 3: ||example.com^$dnstype=A,important"
+            " (blocks, important; for types A; clients 192.0.2.7/32)",
+            "  a client gets  no reply at all",
+            "  generation  7",
+        ],
+    ),
+    (
+        LED,
+        [
+            "example.org: answered by a rule",
+            "  a client gets  NOERROR, x. 10 IN CNAME y.; and more of y",
+            "  generation  7",
+        ],
+    ),
+    (
+        WATCHED,
+        [
+            "example.org: not listed",
+            "  a client gets  what the upstreams say; rules on addresses apply too",
+            "  generation  7",
+        ],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("answer", "lines"), CASES, ids=["blocked", "free", "special", "allowed"])
+IDS = ["blocked", "free", "special", "allowed", "for some", "led", "watched"]
+
+
+@pytest.mark.parametrize(("answer", "lines"), CASES, ids=IDS)
 def test_an_explanation(api: Api, answer: dict[str, Any], lines: list[str]) -> None:
     api.answers["GET", "/v1/explain"] = (200, answer)
     result = api.run("explain", "www.example.com", "--type", "HTTPS")
     assert result.output.splitlines() == lines
     assert api.asked[0].query == {"name": "www.example.com", "type": "HTTPS"}
+
+
+def test_who_asks_is_passed_on(api: Api) -> None:
+    api.answers["GET", "/v1/explain"] = (200, FOR_SOME)
+    api.run("explain", "www.example.com", "--client", "192.0.2.7")
+    assert api.asked[0].query == {"name": "www.example.com", "type": "A", "client": "192.0.2.7"}
 
 
 def test_many_rules_are_counted(api: Api) -> None:
