@@ -141,7 +141,7 @@ class Collector:
         `progress` is told now and then how many octets have been read.
         """
         size = len(data)
-        if self._fast_if is not None and not self._fast_if(data):
+        if self._fast_if is not None and not self._fast_if(data[start:] if start else data):
             self._find = _finder((_NEVER, _NEVER))
         while start < size:
             end = data.rfind(b"\n", start, start + _PIECE) + 1

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resolver.rules.collector import Collector
 from resolver.rules.formats.rpz import fast_is_right, make
+from resolver.rules.formats.table import FORMATS
 from resolver.rules.lines import Options
 from resolver.rules.parse import parse_list
 from resolver.rules.render import render_side
@@ -166,6 +168,7 @@ WHOLE = {
         b"$ORIGIN rpz.example.\n$ORIGIN com.rpz.example.\nwww.a CNAME .\n",
         ["|www.a.com^"],
     ),
+    "an origin behind a mark": (b"\xef\xbb\xbf$ORIGIN .\nrpz.example SOA a. b. 1 2 3 4 5\nx.y CNAME .\n", []),
     "an origin behind": (
         b"b.example CNAME .\n@ SOA a. b. 1 2 3 4 5\n$ORIGIN com\nwww.a CNAME .\n",
         ["|b.example^", "|www.a.com^"],
@@ -175,7 +178,9 @@ WHOLE = {
 
 @pytest.mark.parametrize(("data", "names"), WHOLE.values(), ids=WHOLE)
 def test_whole_list(data: bytes, names: list[str]) -> None:
-    content = parse_list(data, format="rpz").content
+    collector = Collector(FORMATS["rpz"], "auto", "block")
+    collector.read(data, 3 if data.startswith(b"\xef") else 0)
+    content = collector.content()
     assert content.ordered and written(content.names) == names
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns.names import from_host
+from resolver.rules.collector import Collector
 from resolver.rules.formats.table import FORMATS, UNSUPPORTED
 from resolver.rules.lines import Rule
 from resolver.rules.model import Format
@@ -53,6 +54,17 @@ def test_fast_pattern_agrees_with_the_reader(name: str, line: str) -> None:
     for pattern, flags in FORMATS[name].fast:
         if found := re.fullmatch(pattern, line.encode() + b"\n"):
             assert read(name, line.strip()) == [Rule(from_host(found[1].decode()), flags)]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@given(lines=st.lists(LINES, max_size=8))
+def test_a_list_means_the_same_without_fast_patterns(name: str, lines: list[str]) -> None:
+    contents = []
+    for entry in (FORMATS[name], FORMATS[name]._replace(fast=())):
+        collector = Collector(entry, "auto", "block")
+        collector.read("\n".join(lines).encode())
+        contents.append((collector.content(), collector.lines, collector.counts))
+    assert contents[0] == contents[1]
 
 
 @pytest.mark.parametrize("name", FORMATS)
