@@ -19,12 +19,13 @@ too little text (`ad`, `||x.`) would match names by chance, and are void.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from resolver.dns.names import ROOT, Fault
 from resolver.rules.expressions import masks
-from resolver.rules.formats import hosts, regex
+from resolver.rules.expressions.automaton import Allowance
+from resolver.rules.formats import hosts
 from resolver.rules.formats.dnsrewrite import read_rewrite
 from resolver.rules.formats.modifiers import NO_MODIFIERS, Modifiers, read_modifiers
 from resolver.rules.lines import (
@@ -32,7 +33,6 @@ from resolver.rules.lines import (
     FAST_NAME,
     NO_OPTIONS,
     Item,
-    LineReader,
     Options,
     Reader,
     Rule,
@@ -101,67 +101,70 @@ class _Place(NamedTuple):
 _EVERYWHERE: Final = _Place()
 
 
-class _TrustedAdblock:
-    """The reading of a list that may redirect names: its hosts lines add up to answers."""
+class AdblockReader:
+    """The reading of one list: its hosts lines go to a reader of their own, its expressions are counted."""
 
     def __init__(self, options: Options) -> None:
         self._options: Final = options
         self._hosts: Final = hosts.make(options)
+        self._allowance: Final = Allowance()
 
     def read(self, line: str, number: int) -> Sequence[Item]:
         """See `Reader`."""
-        return read(line, self._options, lambda hosts_line: self._hosts.read(hosts_line, number))
+        if line.startswith("!") or (line.startswith("[") and line.endswith("]")):
+            return COMMENT
+        pattern, dollar, _ = line.partition("$")
+        cosmetic = _COSMETIC(line)
+        if cosmetic and cosmetic.start() <= len(pattern):  # what stands behind a `$` is a value
+            return [Skip("not-dns", "cosmetic")]
+        if line.startswith("#"):
+            return COMMENT
+        words = pattern.split(None, 1)
+        if len(words) > 1 and is_address(words[0]):
+            return self._hosts.read(line, number)
+        # A blank and `#` end a rule, unless they are part of a modifier's value.
+        rule = _TRAILING_COMMENT.sub("", line) if not dollar or _TRAILING_COMMENT.search(pattern) else line
+        return [self._read_rule(rule.removeprefix("@@").strip(), rule.startswith("@@"))]
 
     def finish(self) -> Iterable[tuple[int, Item]]:
         """See `Reader`."""
         return self._hosts.finish()
 
+    def _read_rule(self, rule: str, exception: bool) -> Item:
+        """One rule without its `@@`.
+
+        The order of judgement is that of the report: a rule for pages is counted as one whatever its
+        modifiers, and a rule with modifiers that nobody knows as such whatever its pattern. What is
+        costly, to try an expression, comes last.
+        """
+        pattern, modifiers = _divide(rule)
+        part = None if _SLASHED.fullmatch(pattern) else url_part(pattern)
+        if part is not None:
+            return part
+        said = NO_MODIFIERS if modifiers is None else read_modifiers(modifiers)
+        if isinstance(said, Skip):
+            return said
+        if not pattern and modifiers is None:
+            return Skip("invalid", "name-empty")
+        place = _read_pattern(pattern)
+        if isinstance(place, Skip):
+            return place
+        item = _rule(place, said, exception, self._options)
+        if isinstance(item, Skip) or not place.expression:
+            return item
+        fault = self._allowance.check(place.expression)
+        return item if fault is None else Skip("invalid", fault.code)
+
 
 def make(options: Options) -> Reader:
     """The reader of one list."""
-    return _TrustedAdblock(options) if options.rewrites else LineReader(read)
+    return AdblockReader(options)
 
 
-def read(
-    line: str,
-    options: Options = NO_OPTIONS,
-    read_hosts: Callable[[str], Sequence[Item]] = hosts.read,
-) -> Sequence[Item]:
-    """One line of an adblock list; those that are hosts lines go to `read_hosts`."""
-    if line.startswith("!") or (line.startswith("[") and line.endswith("]")):
-        return COMMENT
-    pattern, dollar, _ = line.partition("$")
-    cosmetic = _COSMETIC(line)
-    if cosmetic and cosmetic.start() <= len(pattern):  # what stands behind a `$` is a value
-        return [Skip("not-dns", "cosmetic")]
-    if line.startswith("#"):
-        return COMMENT
-    words = pattern.split(None, 1)
-    if len(words) > 1 and is_address(words[0]):
-        return read_hosts(line)
-    # A blank and `#` end a rule, unless they are part of a modifier's value.
-    rule = _TRAILING_COMMENT.sub("", line) if not dollar or _TRAILING_COMMENT.search(pattern) else line
-    exception = rule.startswith("@@")
-    return [_read_rule(rule.removeprefix("@@").strip(), exception, options)]
-
-
-def _read_rule(rule: str, exception: bool, options: Options) -> Item:
-    """One rule without its `@@`.
-
-    The order of judgement is that of the report: a rule for pages is counted as one whatever its
-    modifiers, and a rule with modifiers that nobody knows as such whatever its pattern.
-    """
-    pattern, modifiers = _divide(rule)
-    part = None if _SLASHED.fullmatch(pattern) else url_part(pattern)
-    if part is not None:
-        return part
-    said = NO_MODIFIERS if modifiers is None else read_modifiers(modifiers)
-    if isinstance(said, Skip):
-        return said
-    if not pattern and modifiers is None:
-        return Skip("invalid", "name-empty")
-    place = _read_pattern(pattern)
-    return place if isinstance(place, Skip) else _rule(place, said, exception, options)
+def read(line: str, options: Options = NO_OPTIONS) -> list[Item]:
+    """One line that stands alone, as a list of one line."""
+    reader = make(options)
+    return [*reader.read(line, 1), *(item for _, item in reader.finish())]
 
 
 def _divide(rule: str) -> tuple[str, str | None]:
@@ -225,8 +228,7 @@ def _rewrite(value: str, exception: bool, options: Options) -> tuple[int, Answer
 def _read_pattern(pattern: str) -> _Place | Skip:
     """A pattern → the names that it speaks of."""
     if _SLASHED.fullmatch(pattern):
-        item = regex.read_slashed(pattern, BLOCK)
-        return _Place(expression=item.expression) if isinstance(item, SideRule) else item
+        return _Place(expression=pattern[1:-1])
     if _EVERY_NAME(pattern):
         return _EVERYWHERE
     if len(pattern.split()) > 1:

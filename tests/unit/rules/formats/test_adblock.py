@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from resolver.dns.names import Fault
 from resolver.rules.codes import MAX_LINE
+from resolver.rules.expressions.automaton import MAX_EXPRESSIONS, check
 from resolver.rules.expressions.masks import from_adblock
 from resolver.rules.formats.adblock import MIN_TEXT, make, read
 from resolver.rules.lines import NO_OPTIONS, Item, Options, Rule, Skip, Void
@@ -276,6 +277,23 @@ def test_reader_of_a_list() -> None:
     assert said(reader.read("192.0.2.1 a.example", 7)) == ["|a.example^", "note foreign-address"]
     assert isinstance(reader.read("||a.example^$dnsrewrite=192.0.2.1", 8)[0], Skip)
     assert list(reader.finish()) == []
+
+
+def test_expressions_of_a_list_are_counted() -> None:
+    reader = make(NO_OPTIONS)
+    for n in range(MAX_EXPRESSIONS):
+        assert isinstance(reader.read(f"||a{n}*.example^", n)[0], SideRule)
+    assert said(reader.read("/ads/", 1)) == ["invalid regex-too-many"]
+    assert said(reader.read("||b*.example^$third-party", 1)) == ["invalid unknown-modifier"]
+    assert said(reader.read("||a.example^", 1)) == ["||a.example^"]
+    assert said(make(NO_OPTIONS).read("/ads/", 1)) == ["/ads/"]
+
+
+@pytest.mark.parametrize("expression", ["(", "[", "a{", r"(a)\1", "(?=a)", "(a{100}){100}", "ü", "x" * 2000])
+def test_expression_that_cannot_be_used(expression: str) -> None:
+    (item,) = read(f"/{expression}/")
+    fault = check(expression)
+    assert fault is not None and item == Skip("invalid", fault.code)
 
 
 def test_reader_of_a_trusted_list() -> None:
