@@ -1,4 +1,4 @@
-"""`belisha lists`: what is in force, one line a list."""
+"""`belisha lists`: what is in force, one line a list. Its verbs about one list are added here."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from resolver.cli import output
 from resolver.cli.access import server_options
 from resolver.cli.client import Client
 from resolver.cli.options import json_option
+from resolver.cli.overlap import overlap
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @json_option
 @server_options
-def lists(client: Client, as_json: bool) -> None:
+@click.pass_context
+def lists(ctx: click.Context, client: Client, as_json: bool) -> None:
     """Show the lists in force.
 
     One line for each: what it is for, how many rules it holds, the format its lines were in, when it
@@ -23,7 +25,10 @@ def lists(client: Client, as_json: bool) -> None:
     Examples:
       belisha lists
       belisha lists --json
+      belisha lists overlap adult
     """
+    if ctx.invoked_subcommand is not None:
+        return
     answer = client.ask("GET", "/v1/lists").members
     if as_json:
         output.show_json(answer)
@@ -46,3 +51,6 @@ def lists(client: Client, as_json: bool) -> None:
                 for one in found
             ],
         )
+
+
+lists.add_command(overlap)

@@ -31,6 +31,16 @@ def plain(value: object, most: int = _MAX_TEXT) -> str:
     return text if len(text) <= most else text[:most] + " ..."
 
 
+def list_id(text: str) -> str:
+    """The id, if it can stand in a path at all; the server says which ids there may be."""
+    if not text or any(not (c.isascii() and (c.isalnum() or c in "._-")) for c in text):
+        raise RequestError(
+            422, "list-id-invalid", f"`{plain(text)}` is no list id",
+            "an id has small letters, digits, `.`, `_` and `-`",
+        )  # fmt: skip
+    return text
+
+
 def show_json(value: Any) -> None:
     """The API's own JSON, indented."""
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))

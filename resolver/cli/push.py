@@ -23,6 +23,7 @@ from resolver.cli.access import server_options
 from resolver.cli.bar import bar
 from resolver.cli.client import PUSH_SECONDS, Client, Upload
 from resolver.cli.options import json_option, reason_option
+from resolver.cli.overlap import beside_others
 from resolver.errors import RequestError
 from resolver.rules.model import Format, Kind, Match
 
@@ -107,7 +108,7 @@ def _description(client: Client, list_id: str, said: dict[str, Any]) -> dict[str
     # A description is replaced whole, so what is not said now must be said again as it was.
     keys = ("kind", "format", "match", "enabled", "title", "rewrites", "unguarded")
     try:
-        found = client.ask("GET", f"/v1/lists/{_checked(list_id)}").members
+        found = client.ask("GET", f"/v1/lists/{output.list_id(list_id)}").members
     except RequestError as error:
         if error.status != 404:
             raise
@@ -122,7 +123,7 @@ def _push_content(
     """Stream the file to the list, packed as it is: the server unpacks it within its own bounds."""
     with _opened(path) as (file, size), _progress(size, quiet=quiet) as sent:
         upload = Upload(file, size, _PACKED.get(path.suffix, ""), sent)
-        target = f"/v1/lists/{_checked(list_id)}/content"
+        target = f"/v1/lists/{output.list_id(list_id)}/content"
         return client.ask("PUT", target, query, upload=upload, seconds=PUSH_SECONDS).members
 
 
@@ -191,16 +192,6 @@ def _progress(size: int | None, *, quiet: bool) -> Iterator[Any]:
         yield sent
 
 
-def _checked(list_id: str) -> str:
-    """The id, if it can stand in a path at all; the server says which ids there may be."""
-    if not list_id or any(not (c.isascii() and (c.isalnum() or c in "._-")) for c in list_id):
-        raise RequestError(
-            422, "list-id-invalid", f"`{output.plain(list_id)}` is no list id",
-            "an id has small letters, digits, `.`, `_` and `-`",
-        )  # fmt: skip
-    return list_id
-
-
 def _report(list_id: str, answer: dict[str, Any]) -> Iterator[str]:
     """What a push did, in words."""
     entries = output.count(int(answer.get("entries") or 0), "entry", "entries")
@@ -220,6 +211,9 @@ def _report(list_id: str, answer: dict[str, Any]) -> Iterator[str]:
     yield from _lines_read(report)
     yield f"  {float(answer.get('seconds') or 0):.2f} s to read and compile"
 
+
+_OVERLAPS_SHOWN: Final = 5
+"""Other lists that are named; `belisha lists overlap` names all."""
 
 _DIFFERENCES: Final = ("added", "removed", "changed")
 
@@ -244,3 +238,7 @@ def _lines_read(report: dict[str, Any]) -> Iterator[str]:
     if report.get("invalid_total"):
         yield f"  {output.number(int(report['invalid_total']))} could not be used:"
         yield from (f"    {text}" for text in output.offending_lines(report.get("invalid")))
+    if report.get("held"):
+        yield f"  {output.number(int(report['held']))} held back, because they reach too far:"
+        yield from (f"    {text}" for text in output.offending_lines(report.get("held_lines")))
+    yield from beside_others(report.get("comparison") or {}, _OVERLAPS_SHOWN)

@@ -73,3 +73,14 @@ def test_a_table_shows_every_cell_and_no_markup(capsys: pytest.CaptureFixture[st
     assert "[bold]x[/bold]" in shown
     assert "12,345" in shown
     assert "a" * 90 in shown
+
+
+@pytest.mark.parametrize("text", ["adult", "a.b_c-9", "A"])
+def test_an_id_that_can_stand_in_a_path(text: str) -> None:
+    assert output.list_id(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "a/b", "a b", "ü", "%2e"])
+def test_an_id_that_cannot(text: str) -> None:
+    with pytest.raises(RequestError, match="an id has small letters"):
+        output.list_id(text)

@@ -139,6 +139,39 @@ def test_what_is_not_said_stays_as_it_is(api: Api, file: Path) -> None:
     }  # fmt: skip
 
 
+def test_trust_and_what_the_guard_lets_through(api: Api, file: Path) -> None:
+    known = {"rewrites": True, "unguarded": ["zip"]}
+    api.answers[LIST] = (200, DESCRIBED | known)
+    api.answers[TRANSACTION] = (200, {"generation": 6, "changed": True, "dry_run": False, "lists": [{}]})
+    said = [
+        (("--kind", "allow"), known | {"kind": "allow"}),
+        (("--no-rewrites",), known | {"rewrites": False}),
+        (("--unguarded", "zip", "--unguarded", "mov"), known | {"unguarded": ["zip", "mov"]}),
+        (("--unguarded", ""), known | {"unguarded": []}),
+    ]
+    for options, wanted in said:
+        assert api.run("push", "adult", str(file), *options).exit_code == 0
+        [change] = api.asked[-1].json["changes"]
+        description = change["description"]
+        assert {key: description[key] for key in wanted} == wanted
+
+
+def test_rules_held_back_and_other_lists_are_told(api: Api, file: Path) -> None:
+    report = {
+        "format": "adblock", "lines": 3, "held": 1,
+        "held_lines": [{"number": 2, "message": "It covers a suffix.", "text": "||co.uk^", "code": "x"}],
+        "comparison": {"overlaps": [{"list": "more", "same": 2, "covered": 0}], "shadowed": 1},
+    }  # fmt: skip
+    api.answers[CONTENT] = (200, DONE | {"report": report})
+    lines = api.run("push", "adult", str(file)).output.splitlines()
+    assert lines[3:7] == [
+        "  1 held back, because they reach too far:",
+        "    line 2: It covers a suffix: ||co.uk^",
+        "  2 also in more, 0 covered there",
+        "  1 idle: allow rules beat them",
+    ]
+
+
 def test_a_description_that_is_so_already_is_not_sent(api: Api, file: Path) -> None:
     api.answers[LIST] = (200, DESCRIBED)
     api.answers[CONTENT] = (200, DONE)
