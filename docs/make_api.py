@@ -1,4 +1,4 @@
-"""Write docs/api.md: the OpenAPI document of the admin API, for people.
+"""Write docs/api.md: the OpenAPI document of the admin API, for people; and the codes of docs/lists.md.
 
     make docs                      (or: .venv/bin/python docs/make_api.py)
 
@@ -19,6 +19,7 @@ from typing import Any, Final
 from resolver.admin.app import ROUTES
 from resolver.admin.openapi import build
 from resolver.admin.problems import PROBLEMS, URN
+from resolver.rules import codes
 
 PAGE: Final = Path(__file__).parent / "api.md"
 
@@ -219,9 +220,39 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("\\|", "|").replace("|", "\\|").split())
 
 
+# Part of a page that people write: the table of all codes of lists.
+
+LISTS: Final = PAGE.with_name("lists.md")
+_CODES: Final = re.compile(r"(?s)(<!-- codes: [^\n]*-->\n).*(<!-- end of codes -->)")
+
+_KINDS: Final = (
+    ("invalid: a fault of the line", codes.LINE_CODES),
+    ("ignored, not for DNS, or a note: no fault", codes.ASIDE_CODES),
+    ("unenforceable: understood, and cannot or may not be obeyed", codes.UNENFORCEABLE_CODES),
+    ("held back by the guard", codes.GUARD_CODES),
+    ("refused: the list as a whole, and the old one stays in force", codes.REFUSALS),
+)
+
+
+def code_tables() -> str:
+    """Every code of `resolver.rules.codes` with its sentence, by kind."""
+    lines = []
+    for kind, table in _KINDS:
+        lines += [f"| {kind} | |", "|---|---|"]
+        lines += [f"| `{code}` | {sentence} |" for code, sentence in table.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def with_codes(text: str) -> str:
+    """The page of lists, the tables between its marks as of now."""
+    return _CODES.sub(lambda marks: f"{marks[1]}\n{code_tables()}\n{marks[2]}", text)
+
+
 def pages() -> Iterator[tuple[Path, str]]:
     """Every generated page and its text as of now."""
     yield PAGE, render(build(ROUTES))
+    yield LISTS, with_codes(LISTS.read_text("utf-8"))
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from resolver.cli import main as command_line
 from resolver.rules import model
 from resolver.rules.formats import table as formats
 from resolver.rules.parse import parse_list
+from resolver.rules.render import render
 from tests.house.tree import ROOT, modules, text_files
 
 DOCUMENTS = [path for path in text_files() if path.suffix == ".md"]
@@ -208,25 +209,39 @@ def test_generated_pages_are_current() -> None:
 
 MEANINGS = {
     "alone": model.BLOCK_APEX,
+    "below only": model.BLOCK_BELOW,
     "with all below": model.BLOCK_BOTH,
     "allowed, alone": model.ALLOW_APEX,
     "allowed, with all below": model.ALLOW_BOTH,
 }
+LISTS_PAGE = (ROOT / "docs" / "lists.md").read_text("utf-8")
 LINE_ROWS = re.findall(
-    r"(?m)^\| `([^`]+)` \| ([a-z]+) \| ([a-z, ]+) \| ([a-z, ]+) \| ([a-z, ]+) \|$",
-    (ROOT / "docs" / "admin.md").read_text("utf-8"),
+    r"(?m)^\| `([^`]+)` \| ([a-z-]+) \| ([a-z, ]+) \| ([a-z, ]+) \| ([a-z, ]+) \|$", LISTS_PAGE
 )
+SIDE_ROWS = re.findall(r"(?m)^\| `([^`]+)` \| ([a-z-]+) \| `([^`]+)` \|$", LISTS_PAGE)
+
+
+def _content(line: str, notation: str, match: str = "auto") -> model.Content:
+    """What a line of a table means, by the parser."""
+    data = line.replace("\\|", "|").encode() + b"\n"
+    return parse_list(
+        data, format=cast(model.Format, notation), match=cast(model.Match, match), guard=None
+    ).content
 
 
 def test_every_notation_that_is_read_has_its_row() -> None:
-    assert {row[1] for row in LINE_ROWS} == set(formats.FORMATS)
+    assert {row[1] for row in LINE_ROWS + SIDE_ROWS} == set(formats.FORMATS)
 
 
 @pytest.mark.parametrize("row", LINE_ROWS, ids=lambda row: row[0])
-def test_lines_mean_what_the_admin_page_says(row: tuple[str, str, str, str, str]) -> None:
+def test_lines_mean_what_the_page_says(row: tuple[str, str, str, str, str]) -> None:
     line, notation, *meanings = row
     for match, meaning in zip(get_args(model.Match), meanings, strict=True):
-        data = line.replace("\\|", "|").encode() + b"\n"
-        parsed = parse_list(data, format=cast(model.Format, notation), match=match, kind="block")
-        flags = [value & model.FLAGS_MASK for value in parsed.rules.values()]
-        assert flags == [MEANINGS[meaning]], match
+        content = _content(line, notation, match)
+        assert [value & model.FLAGS_MASK for value in content.names.values()] == [MEANINGS[meaning]], match
+
+
+@pytest.mark.parametrize("row", SIDE_ROWS, ids=lambda row: row[0])
+def test_side_rules_mean_what_the_page_says(row: tuple[str, str, str]) -> None:
+    line, notation, meaning = row
+    assert list(render(_content(line, notation))) == [meaning.replace("\\|", "|")]
