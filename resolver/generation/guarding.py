@@ -17,6 +17,8 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+import publicsuffixlist
+
 from resolver.dns.names import from_host
 from resolver.errors import BelishaError, StoreError
 from resolver.rules.below import above
@@ -46,11 +48,11 @@ def load_guard(unguarded: Sequence[str] = ()) -> Guard:
 def _data() -> Guard:
     """The guard of a list that is let nothing through."""
     try:
-        file = resources.files("publicsuffixlist") / "public_suffix_list.dat"
+        file = resources.files(publicsuffixlist) / "public_suffix_list.dat"
         guard = read_suffixes(file.read_text("utf-8"))
         names = (lists_folder() / PROTECTED).read_text("utf-8")
         protected, below = read_protected(names)
-    except (OSError, ImportError, UnicodeDecodeError, BelishaError) as error:
+    except (OSError, UnicodeDecodeError, BelishaError) as error:
         raise StoreError(
             f"the guard's data cannot be read ({error}), so no list is taken; install Belisha again"
         ) from error
