@@ -14,10 +14,10 @@ and a list with more is refused by its reader. All numbers are little-endian.
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from struct import Struct
 from typing import Final
 
 import msgspec
@@ -25,9 +25,11 @@ import msgspec
 from resolver.errors import CorruptFile
 from resolver.rules.side import SideRule
 
-_HEAD: Final = Struct("<II")
-_NUMBER: Final = Struct("<I")
+_HEAD: Final = struct.Struct("<II")
+_NUMBER: Final = struct.Struct("<I")
 _encode: Final = msgspec.msgpack.Encoder().encode
+# What is raised for octets that are none of ours; text that is not UTF-8 is a ValueError.
+_UNREADABLE: Final = (struct.error, ValueError, IndexError, msgspec.MsgspecError)
 _decode: Final = msgspec.msgpack.Decoder(tuple[SideRule, ...]).decode
 
 
@@ -57,7 +59,7 @@ class Sides:
             self._ends = _numbers(section[first - 4 * count : first], count)
             self.everywhere = _decode(section[first : first + whole])
             self._rules = section[first + whole :]
-        except (ValueError, IndexError, msgspec.MsgspecError) as error:
+        except _UNREADABLE as error:
             raise CorruptFile(f"its side rules cannot be read: {error}") from error
 
     def __len__(self) -> int:
@@ -83,7 +85,7 @@ class Sides:
         start = self._ends[place - 1] if place else 0
         try:
             return _decode(self._rules[start : self._ends[place]])
-        except msgspec.MsgspecError as error:
+        except _UNREADABLE as error:
             raise CorruptFile(f"its side rules cannot be read: {error}") from error
 
 
