@@ -1,4 +1,4 @@
-"""Decide: a truth table of allow and block, then random rules against a slow, obvious model."""
+"""Decide: truth tables of plain names. Side rules: test_precedence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.policy.decide import ANSWERED, NONE, VERDICT_NAMES, PolicyList, RuleMatch, Ruleset
+from resolver.policy.decide import (
+    ANSWERED,
+    BLOCK,
+    NONE,
+    VERDICT_NAMES,
+    PolicyList,
+    RuleMatch,
+    Ruleset,
+)
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
@@ -18,6 +26,7 @@ from resolver.rules.model import (
     BLOCK_BELOW,
     BLOCK_BOTH,
     BLOCKED,
+    key_of,
 )
 from tests.support.rules import compiled, ruleset, wire
 
@@ -190,3 +199,14 @@ def test_the_order_of_lists_changes_no_verdict(lists: Lists, name: str, order: l
 
 def test_a_verdict_has_a_name_for_people() -> None:
     assert VERDICT_NAMES == {NONE: "none", BLOCKED: "block", ALLOWED: "allow", ANSWERED: "answer"}
+
+
+def test_index_of_its_own_is_asked_in_place_of_the_lists() -> None:
+    asked: list[bytes] = []
+
+    def match(key: bytes) -> int:
+        asked.append(key)
+        return BLOCKED
+
+    rules = Ruleset([PolicyList("one", compiled({}))], match)
+    assert rules.rule(wire("a.example"), 1) is BLOCK and asked == [key_of(wire("a.example"))]
