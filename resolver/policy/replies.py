@@ -27,7 +27,6 @@ from resolver.dns.answers import Relay
 from resolver.dns.blocking import BLOCKED_REASON, record, soa
 from resolver.dns.edns import extended_error, opt
 from resolver.dns.expand import Loose, take_out
-from resolver.dns.names import MAX_NAME
 from resolver.dns.query import Query, name_end
 from resolver.dns.records import TTL_CAP, Walk
 from resolver.errors import WireError
@@ -83,7 +82,7 @@ def settled(ruling: Ruling, folded: bytes, udp: bool) -> Ruling:
         target = folded[:-1] + target[len(_WILD) :]
     if target == folded:
         return ALLOW if ruling.common else Ruling(ALLOWED, None, False)
-    if len(target) > MAX_NAME or name_end(target, 0) != len(target):
+    if not target or name_end(target, 0) != len(target):  # 0 where it is no name, or too long for one
         return ruling._replace(answer=Answer(rcode=registry.NXDOMAIN))
     return ruling._replace(answer=Answer(records=(Record(registry.CNAME, target),), ttl=answer.ttl))
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from resolver.dns import registry
 from resolver.dns.answers import Relay, failure, minimal_any, reply, truncated, upstream_query
+from resolver.dns.edns import extended_error, opt
 from resolver.dns.query import Query, parse_query
 from resolver.dns.records import TTL_CAP, walk
 from tests.support.client import make_query
@@ -227,3 +228,30 @@ def test_hidden_octets_do_not_travel() -> None:
 
 def test_the_clients_case_travels() -> None:
     assert b"\x03wWw\x07eXample\x03oRg\0" in upstream_query(ask(), 1)
+
+
+# What rules ask of an answer, and what rules answer
+
+
+@given(responses())
+def test_addresses_are_those_of_the_answer_section(message: dns.message.Message) -> None:
+    data = message.to_wire(max_size=65_535)
+    read = dns.message.from_wire(data, one_rr_per_rrset=True)
+    expected = [rrset[0].to_wire() for rrset in read.answer if rrset.rdtype in (1, 28)]
+    assert list(relay(data).addresses()) == expected
+
+
+@pytest.mark.parametrize(("rtype", "length"), [(1, 3), (1, 5), (1, 16), (28, 4), (28, 15), (65, 4), (1, 0)])
+def test_what_is_no_address_is_none(rtype: int, length: int) -> None:
+    data = header(answer=2) + QUESTION + record(rtype, b"\1" * length) + A
+    assert relay(data).addresses() == (b"\xc0\0\x02\x01",)
+
+
+@pytest.mark.parametrize(("edns", "dnssec"), [(False, False), (True, False), (True, True)])
+def test_an_answer_of_a_rule_says_so_in_its_opt(edns: bool, dnssec: bool) -> None:
+    opts = (opt(False, extended_error(4, "plain")), opt(True, extended_error(4, "signed")))
+    octets = Relay(walk(ANSWER), 0.0, opts).render(ask(edns=edns, dnssec=dnssec), 0)
+    read = dns.message.from_wire(octets)
+    found = [(int(o.code), o.text) for o in read.options if isinstance(o, dns.edns.EDEOption)]
+    assert found == ([(4, "signed" if dnssec else "plain")] if edns else [])
+    assert bool(read.ednsflags & dns.flags.DO) == dnssec
