@@ -65,7 +65,7 @@ def check(content: Content, kind: Kind) -> None:
     assert content.sides == canonical(content.sides)
     assert CompiledList(compile_content(content), verify=True).content() == content
     if content.names:
-        again = parse_list("\n".join(render(content.names)).encode(), format="adblock").content
+        again = parse_list("\n".join(render(Content(content.names))).encode(), format="adblock").content
         assert again.names.keys() == content.names.keys()
 
 
