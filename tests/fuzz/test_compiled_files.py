@@ -14,10 +14,20 @@ import sys
 import pytest
 
 from resolver.rules.compile import compile_content
+from resolver.rules.layout import read_header
 from resolver.rules.model import LINE_SHIFT, Content
+from resolver.rules.side import ALLOW, ANSWER, BLOCK, Answer, Record, SideRule, canonical
 from tests.unit.rules.shorthand import key
 
-CONTENT = Content({key(f"n{n}.{'abc'[n % 3]}.example"): n % 15 + 1 | n << LINE_SHIFT for n in range(300)})
+NAMES = {key(f"n{n}.{'abc'[n % 3]}.example"): n % 15 + 1 | n << LINE_SHIFT for n in range(300)}
+PLAIN = Content(NAMES)
+SIDES = (
+    *(SideRule(action=BLOCK, key=key(f"n{n}.b.example"), types=(n,), tags=("a",), line=n) for n in range(80)),
+    SideRule(action=ANSWER, clients=("192.0.2.0/24",), answer=Answer(records=(Record(1, b"\xc0\0\2\1"),))),
+    *(SideRule(action=ALLOW, expression=f"^ads{n}[.]") for n in range(5)),
+)
+FULL = Content(NAMES, canonical(SIDES), ordered=True)
+WHOLE = [compile_content(content) for content in (PLAIN, FULL)]
 
 # Reads files from standard input, each behind its length; answers one letter for each.
 CHILD = """
@@ -30,6 +40,7 @@ while head := source.read(5):
     try:
         found = CompiledList(data, verify=bool(head[4]))
         found.match(b"elpmaxe\\x07a\\x01"), found.content()
+        found.asides(b"elpmaxe\\x07b\\x011n\\x02"), found.found_in(b"ads1.example")
         sys.stdout.write("a")
     except CorruptFile:
         sys.stdout.write("c")
@@ -46,19 +57,21 @@ def answers(files: list[tuple[bytes, bool]]) -> str:
 
 
 def test_whole_file_answers() -> None:
-    data = compile_content(CONTENT)
-    assert answers([(data, True), (data, False), (compile_content(Content({})), True)]) == "aaa"
+    empty = compile_content(Content({}))
+    files = [(data, verify) for data in (*WHOLE, empty) for verify in (False, True)]
+    assert answers(files) == "aaaaaa"
 
 
 @pytest.mark.parametrize("verify", [False, True])
-def test_cut_file_is_corrupt(verify: bool) -> None:
-    data = compile_content(CONTENT)
+@pytest.mark.parametrize("data", WHOLE, ids=["plain", "with side rules"])
+def test_cut_file_is_corrupt(data: bytes, verify: bool) -> None:
     cuts = [(data[:size], verify) for size in {*range(200), *range(200, len(data), 61), len(data) - 1}]
     assert set(answers(cuts)) == {"c"}
 
 
-def test_changed_file_is_corrupt_when_verified() -> None:
-    chance, data = random.Random(3), compile_content(CONTENT)
+@pytest.mark.parametrize("data", WHOLE, ids=["plain", "with side rules"])
+def test_changed_file_is_corrupt_when_verified(data: bytes) -> None:
+    chance = random.Random(3)
     files = []
     for _ in range(1000):
         changed = bytearray(data)
@@ -67,6 +80,21 @@ def test_changed_file_is_corrupt_when_verified() -> None:
         if changed != data:
             files.append((bytes(changed), True))
     assert answers(files) == "c" * len(files)
+
+
+def test_changed_side_rules_are_corrupt_or_read_when_not_verified() -> None:
+    """What stands behind the trie is read by our own code, so nothing but CorruptFile may come of it."""
+    chance, data = random.Random(5), WHOLE[1]
+    sections = read_header(memoryview(data))
+    files = []
+    for _ in range(1500):
+        changed = bytearray(data)
+        for _ in range(chance.randrange(1, 6)):
+            section = chance.choice((sections.sides, sections.automata, sections.flags, sections.values))
+            changed[section.offset + chance.randrange(section.length)] = chance.randrange(256)
+        files.append((bytes(changed), False))
+    found = answers(files)
+    assert len(found) == len(files) and set(found) <= {"a", "c"}
 
 
 def test_other_octets_are_corrupt() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -12,6 +13,8 @@ from resolver.rules import compile as module
 from resolver.rules.compile import canonical_keys, compile_content, content_digest
 from resolver.rules.compiled import CompiledList
 from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, FLAGS_MASK, LINE_SHIFT, Content, Rules
+from resolver.rules.side import BLOCK, Answer, SideRule, canonical, meaning
+from tests.support.contents import SEEDS, Made
 from tests.unit.rules.shorthand import RULES, key, rules_of
 
 
@@ -85,3 +88,60 @@ def test_keys_of_others_are_refused(keys: list[str]) -> None:
     rules = rules_of("a.example", "b.example")
     with pytest.raises((ValueError, KeyError)):
         compile_content(Content(rules), [key(name) for name in keys])
+
+
+# Side rules
+
+
+def contents(seed: int) -> list[Content]:
+    return Made(seed).lists
+
+
+def test_digest_of_side_rules_is_promised_as_well() -> None:
+    rule = SideRule(action=BLOCK, key=key("a.example"), types=(28,), line=7)
+    octets = bytes.fromhex("dc0010") + b"\x01" + b"\xc4\x0a" + key("a.example") + b"\x03\xa0\xc2\xc2"
+    octets += b"\x91\x1c" + b"\x90" * 7 + b"\xc0" + b"\x00"
+    assert meaning(rule) == octets
+    names = b"belisha rules 1\n"
+    sides = b"\0side rules\n" + b"\0\0\0\1" + len(octets).to_bytes(4, "big") + octets
+    assert content_digest(Content({}, (rule,))) == hashlib.sha256(names + sides).hexdigest()
+    ordered = hashlib.sha256(names + sides + b"\0ordered\n").hexdigest()
+    assert content_digest(Content({}, (rule,), ordered=True)) == ordered
+
+
+@given(SEEDS)
+def test_digest_sees_every_part_of_a_side_rule_and_not_its_line(seed: int) -> None:
+    for content in contents(seed):
+        digest = content_digest(content)
+        assert content_digest(Content(content.names, content.sides, not content.ordered)) != digest
+        moved = tuple(msgspec.structs.replace(rule, line=rule.line + 9) for rule in content.sides)
+        assert content_digest(Content(content.names, moved, content.ordered)) == digest
+        for place, rule in enumerate(content.sides):
+            others = content.sides[:place] + content.sides[place + 1 :]
+            assert content_digest(Content(content.names, others, content.ordered)) != digest
+            for change in ({"important": not rule.important}, {"types": (99,)}, {"answer": Answer(ttl=77)}):
+                changed = canonical([*others, msgspec.structs.replace(rule, **change)])
+                assert content_digest(Content(content.names, changed, content.ordered)) != digest
+
+
+@given(SEEDS)
+def test_same_content_is_the_same_file_in_whatever_order_it_was_found(seed: int) -> None:
+    for content in contents(seed):
+        turned = Content(
+            dict(reversed(content.names.items())), canonical(reversed(content.sides)), content.ordered
+        )
+        assert compile_content(turned) == compile_content(content)
+        keys = canonical_keys(content.names)
+        assert compile_content(content, keys, content_digest(content, keys)) == compile_content(content)
+
+
+def test_many_side_rules_come_back() -> None:
+    sides = canonical(
+        SideRule(action=BLOCK, key=key(f"n{n % 4000}.example"), types=(n % 7 + 1,), line=n)
+        for n in range(20_000)
+    )
+    content = Content(rules_of(*(f"n{n}.example" for n in range(0, 8000, 2))), sides)
+    compiled = CompiledList(compile_content(content), verify=True)
+    assert compiled.content() == content and len(compiled) == 4000 + 20_000
+    assert [rule.types for rule in compiled.asides(key("n5.example"))] == [(n,) for n in (1, 2, 4, 5, 6)]
+    assert compiled.asides(key("n9000.example")) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,10 +21,12 @@ from resolver.rules.model import (
     ALLOW_BELOW,
     ALLOW_BOTH,
     ALLOWED,
+    ASIDE,
     BLOCK_APEX,
     BLOCK_BELOW,
     BLOCK_BOTH,
     BLOCKED,
+    CONDITIONAL,
     FLAGS_MASK,
     LINE_SHIFT,
     Content,
@@ -31,6 +34,7 @@ from resolver.rules.model import (
     key_of,
     name_of,
 )
+from resolver.rules.side import APEX, BELOW, BLOCK, BOTH, SideRule, canonical
 from tests.unit.rules.shorthand import NAMES, RULES, compiled_rules, content_of, key, rules_of
 
 
@@ -157,3 +161,86 @@ def test_every_flipped_bit_is_found_when_asked_to() -> None:
 def test_other_files_are_told_apart(data: bytes) -> None:
     with pytest.raises(CorruptFile):
         CompiledList(data)
+
+
+# Side rules
+
+
+def aside(name: str, reach: int = BOTH, **more: Any) -> SideRule:
+    return SideRule(**{"action": BLOCK, "key": key(name), "reach": reach, **more})
+
+
+ASIDES: list[tuple[str, list[int]]] = [
+    # name asked -> lines of the rules that it leads to, the most specific first
+    ("example.org", [2, 1]),
+    ("a.example.org", [4, 3, 1]),
+    ("b.a.example.org", [5, 3, 1]),
+    ("xa.example.org", [3, 1]),
+    ("example.net", []),
+    ("org", []),
+]
+STANDING = [
+    aside("example.org", line=1),
+    aside("example.org", APEX, line=2),
+    aside("example.org", BELOW, line=3),
+    aside("a.example.org", APEX, line=4),
+    aside("a.example.org", BELOW, line=5),
+]
+
+
+@pytest.mark.parametrize(("name", "lines"), ASIDES)
+@pytest.mark.parametrize("names", [{}, rules_of("example.org", "a.example.org", "zz.example")])
+def test_name_leads_to_the_side_rules_that_reach_it(names: Rules, name: str, lines: list[int]) -> None:
+    compiled = compiled_rules(names, *STANDING)
+    assert [rule.line for rule in compiled.asides(key(name))] == lines
+    conditional = bool(compiled.match(key(name)) & CONDITIONAL)
+    assert conditional or not lines  # whoever has to ask is told so
+    assert not compiled.searches and compiled.everywhere == ()
+
+
+def test_names_with_side_rules_are_no_plain_names() -> None:
+    compiled = compiled_rules(rules_of("b.example"), aside("a.example"), aside("b.example", types=(1,)))
+    assert compiled.match(key("a.example")) == CONDITIONAL
+    assert compiled.match(key("b.example")) == CONDITIONAL | BLOCKED
+    assert dict(compiled.items()) == rules_of("b.example") and len(compiled) == 3
+    assert compiled.explain(key("a.example")) == []
+    assert list(compiled.flags()) == [(key("a.example"), ASIDE), (key("b.example"), ASIDE | BLOCK_BOTH)]
+
+
+def test_rules_that_no_name_leads_to() -> None:
+    client = SideRule(action=BLOCK, clients=("192.0.2.7/32",))
+    odd, even = (SideRule(action=BLOCK, expression=one, line=7) for one in ("^a[0-9]", "example$"))
+    other = SideRule(action=BLOCK, expression="example$", invert=True)
+    compiled = compiled_rules({}, client, odd, even, other)
+    assert compiled.searches and compiled.everywhere == (client,)
+    assert set(compiled.found_in(b"a7.example")) == {odd, even}
+    assert compiled.found_in(b"b.test") == [other]
+    assert compiled_rules({}, client).searches and compiled_rules({}, client).found_in(b"a7") == []
+    assert not compiled_rules(rules_of("a.example")).searches
+
+
+@given(rules=RULES, names=st.lists(NAMES, max_size=20))
+def test_longest_name_alone_decides_in_an_ordered_list(rules: Rules, names: list[str]) -> None:
+    compiled = compiled_rules(rules, ordered=True)
+    for name in [*map(from_host, names), *map(name_of, rules)]:
+        reasons = compiled.explain(key_of(name))
+        flags = reasons[0].flags if reasons else 0
+        block, allow = flags & BLOCK_BOTH, flags & ALLOW_BOTH
+        assert compiled.match(key_of(name)) == (BLOCKED if block else 0) | (ALLOWED if allow else 0)
+
+
+@pytest.mark.parametrize("verify", [False, True])
+def test_truncated_file_with_side_rules_is_told_apart(verify: bool) -> None:
+    whole = compile_content(Content(rules_of("b.example"), canonical([*STANDING, SideRule(action=BLOCK)])))
+    for size in [*range(HEADER_SIZE, len(whole), 7), len(whole) - 1]:
+        with pytest.raises(CorruptFile):
+            CompiledList(whole[:size], verify=verify)
+
+
+def test_every_flipped_bit_of_side_rules_is_found_when_asked_to() -> None:
+    whole = compile_content(Content(rules_of("b.example"), canonical([*STANDING, SideRule(action=BLOCK)])))
+    for place in range(HEADER_SIZE, len(whole)):
+        data = bytearray(whole)
+        data[place] ^= 1 << place % 8
+        with pytest.raises(CorruptFile, match="does not match its checksum"):
+            CompiledList(bytes(data), verify=True)
