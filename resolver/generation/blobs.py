@@ -9,7 +9,8 @@ fsynced. `kill -9` or a power cut at any line leaves either no file or the whole
 name that counts, never half of one. What it may leave is a temporary file; the writer holds a
 lock (flock) on it, which dies with the process, so `sweep` can tell litter from work in progress.
 
-This module must not know what is inside: checksums are the business of `resolver.rules.compiled`.
+The folder of bases is another one, with another suffix (`resolver.generation.bases`). This module must not
+know what is inside: checksums are the business of `resolver.rules.compiled`.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ _CHUNK: Final = 1 << 20
 class Blobs:
     """The folder of compiled files. Any number of processes may use it at the same time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suffix: str = SUFFIX) -> None:
         """Take the folder, made (0750) when it is missing. Raises StoreError."""
         self.folder: Final = folder
+        self._suffix: Final = suffix
         try:
             if not folder.is_dir():
                 folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
@@ -49,7 +51,7 @@ class Blobs:
 
     def path(self, digest: str) -> Path:
         """Where the file of these rules stands, whether or not it does."""
-        return self.folder / (digest + SUFFIX)
+        return self.folder / (digest + self._suffix)
 
     def has(self, digest: str) -> bool:
         """Whether the file stands there; says nothing of its content."""
@@ -98,7 +100,7 @@ class Blobs:
             for path in sorted(self.folder.iterdir()):
                 if path.suffix == TEMPORARY:
                     gone += _remove_litter(path)
-                elif path.suffix == SUFFIX and path.stem not in keep:
+                elif path.suffix == self._suffix and path.stem not in keep:
                     path.unlink(missing_ok=True)
                     gone += 1
         except OSError as error:

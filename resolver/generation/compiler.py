@@ -36,6 +36,7 @@ from resolver.generation.compare import compare
 from resolver.generation.guarding import load_guard
 from resolver.generation.jobs import MAX_JOB, Job, Outcome, Refusal, decode_job, encode
 from resolver.generation.mapped import open_list
+from resolver.generation.merging import merge_lists
 from resolver.generation.neighbours import compare_in_force
 from resolver.rules.compile import canonical_keys, compile_content, content_digest
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
@@ -111,6 +112,8 @@ def work(job: Job) -> Outcome:
     started = time.perf_counter()
     if job.compare_only:
         return _compared(blobs, job)
+    if job.merge:
+        return merge_lists(blobs, job.merge)
     parsed, not_found, changes = _patched(blobs, job) if job.source is None else _replaced(job.source, job)
     keys = parsed.keys if isinstance(parsed, Parsed) else canonical_keys(parsed.content.names)
     digest = content_digest(parsed.content, keys)

@@ -58,6 +58,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     With `neighbours` the rules are compared with those of other lists, as far as there is time; with
     `compare_only` nothing else is done: the rules `previous` are compared with all of them.
 
+    With `merge` nothing else is done either: a base of these lists is built (`resolver.generation.merging`).
+
     `blobs` is the folder of the compiled files. `dry_run` does everything but write there. Limits
     of 0 mean what `resolver.generation.limits` says; megabytes are 2^20 octets.
     """
@@ -72,6 +74,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unguarded: tuple[PlainName, ...] = ()
     neighbours: tuple[Neighbour, ...] = ()
     compare_only: bool = False
+    merge: tuple[Sha256, ...] = ()
     add: list[str] = msgspec.field(default_factory=list)
     remove: list[str] = msgspec.field(default_factory=list)
     dry_run: bool = False
@@ -92,7 +95,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """What became of a job.
 
     `rules` is the digest of the canonical rules and `entries` their number; `octets` the size of
-    the compiled file (on a dry run 0 unless the file stood there already). `diff` is against
+    the compiled file (on a dry run 0 unless the file stood there already); with `merge` they are the name,
+    the names and the size of the base. `diff` is against
     `previous`, None where there was none to read; `comparison` what `compare_only` asked for.
     `not_found` holds the lines of `remove` that named no rule (at most the first thousand). Times are in
     seconds of wall clock, `peak_kb` is the child's largest resident size. `again` says that the child stays

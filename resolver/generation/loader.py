@@ -9,6 +9,10 @@ disk changed at rest, inside the trie. One in forty of those ends the process th
 anybody, where the generation before could have served. `verify=False` stays for files that this
 process has verified already.
 
+A base (`resolver.generation.bases`), if there is one, makes the look-ups fast and changes no verdict. It is
+looked for here, and may be there a moment later: `with_better_base` gives the same generation, asked
+in another way.
+
 Lists that the generation before already had mapped are taken over as they are (`previous`), so that
 the cost of a swap is that of the lists that changed. Everything here blocks on the disk: an event
 loop calls it in a thread. This module must not know processes, sockets or the clock.
@@ -17,16 +21,18 @@ loop calls it in a thread. This module must not know processes, sockets or the c
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from resolver.errors import StoreError
+from resolver.generation.bases import Bases
 from resolver.generation.blobs import Blobs
 from resolver.generation.manifest import Manifest
 from resolver.generation.mapped import open_list
 from resolver.generation.store import Store
 from resolver.policy.decide import PolicyList, Ruleset
+from resolver.rules.base import Base
 from resolver.rules.compiled import CompiledList
 from resolver.rules.model import Kind
 
@@ -45,13 +51,15 @@ class LoadedList(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A generation in memory. `digest` is the manifest's hash; immutable like all of its parts."""
+    """A generation in memory. `digest` is the manifest's hash, `base` what its lists are asked with, if
+    anything; immutable like all of its parts."""
 
     number: int
     digest: str
     manifest: Manifest
     lists: tuple[LoadedList, ...]
     ruleset: Ruleset
+    base: Base | None = None
 
 
 def load(store: Store, blobs: Blobs, number: int, *, verify: bool, previous: Loaded | None = None) -> Loaded:
@@ -63,8 +71,28 @@ def load(store: Store, blobs: Blobs, number: int, *, verify: bool, previous: Loa
     manifest, digest = store.manifest(number)
     mapped = {entry.digest: entry.rules for entry in previous.lists} if previous else {}
     lists = tuple(_lists(blobs, manifest, mapped, verify))
-    ruleset = Ruleset([PolicyList(entry.id, entry.rules) for entry in lists])
-    return Loaded(number, digest, manifest, lists, ruleset)
+    base = Bases.beside(blobs).best(_sizes(lists), previous.base if previous else None)
+    return Loaded(number, digest, manifest, lists, _ruleset(lists, base), base)
+
+
+def with_better_base(blobs: Blobs, loaded: Loaded) -> Loaded | None:
+    """The same generation with a better base than it has; None: there is none. Never raises for what is
+    on the disk."""
+    base = Bases.beside(blobs).best(_sizes(loaded.lists), loaded.base)
+    if base is None or base is loaded.base:
+        return None
+    return replace(loaded, ruleset=_ruleset(loaded.lists, base), base=base)
+
+
+def _sizes(lists: Sequence[LoadedList]) -> dict[str, int]:
+    """The lists by digest, with their entries."""
+    return {entry.digest: len(entry.rules) for entry in lists}
+
+
+def _ruleset(lists: Sequence[LoadedList], base: Base | None) -> Ruleset:
+    """The lists, ready to be asked: with the base, or in turn."""
+    match = base.matcher((entry.digest, entry.rules) for entry in lists) if base else None
+    return Ruleset([PolicyList(entry.id, entry.rules) for entry in lists], match)
 
 
 def load_last_good(store: Store, blobs: Blobs, *, verify: bool = True) -> tuple[Loaded | None, str]:

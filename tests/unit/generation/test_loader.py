@@ -12,10 +12,15 @@ from pathlib import Path
 import pytest
 
 from resolver.errors import CorruptFile, UnknownGeneration
+from resolver.generation.bases import Bases
 from resolver.generation.blobs import Blobs
-from resolver.generation.loader import load, load_last_good
+from resolver.generation.loader import Loaded, load, load_last_good, with_better_base
+from resolver.generation.manifest import ListEntry
+from resolver.generation.mapped import open_list
 from resolver.generation.store import FILE_NAME, Store
 from resolver.policy.decide import NONE
+from resolver.rules.base_layout import name_of_base
+from resolver.rules.merge import merge
 from resolver.rules.model import ALLOWED, BLOCKED
 from tests.unit.generation.made import AT, data_folder, following, list_entry, put_in_force, wire
 
@@ -204,3 +209,98 @@ def test_last_good_survives_a_store_that_fails(tmp_path: Path) -> None:
     loaded, trouble = load_last_good(store, blobs)
     assert loaded is None
     assert FILE_NAME in trouble
+
+
+# The base
+
+
+def merged(blobs: Blobs, *entries: ListEntry) -> None:
+    """Build the base of these lists."""
+    digests = [entry.rules for entry in entries if entry.rules]
+    lists = {digest: open_list(blobs, digest) for digest in digests}
+    Bases.beside(blobs).write(name_of_base(digests), merge(lists))
+
+
+def four(blobs: Blobs) -> dict[str, ListEntry]:
+    names = {letter: list_entry(blobs, f"{letter}.example", "all.example") for letter in "abc"}
+    return names | {"good": list_entry(blobs, "good.a.example", kind="allow")}
+
+
+def verdicts(loaded: Loaded) -> dict[str, int]:
+    names = ["a.example", "www.b.example", "good.a.example", "all.example", "new.example", "example"]
+    return {name: loaded.ruleset.verdict(wire(name)) for name in names}
+
+
+def test_a_base_is_found_and_changes_no_verdict(folder: tuple[Store, Blobs]) -> None:
+    store, blobs = folder
+    entries = four(blobs)
+    number = put_in_force(store, **entries)
+    plain = load(store, blobs, number, verify=True)
+    assert plain.base is None
+    assert with_better_base(blobs, plain) is None
+    merged(blobs, *entries.values())
+    fast = load(store, blobs, number, verify=True)
+    assert fast.base is not None and verdicts(fast) == verdicts(plain)
+    assert BLOCKED in verdicts(fast).values() and ALLOWED in verdicts(fast).values()
+
+
+def test_a_better_base_gives_the_same_generation(folder: tuple[Store, Blobs]) -> None:
+    store, blobs = folder
+    entries = four(blobs)
+    before = load(store, blobs, put_in_force(store, **entries), verify=True)
+    merged(blobs, entries["a"], entries["b"])
+    first = with_better_base(blobs, before)
+    assert first is not None and first.base is not None
+    assert (first.number, first.digest, first.lists) == (before.number, before.digest, before.lists)
+    assert with_better_base(blobs, first) is None, "the one it has is the best there is"
+    merged(blobs, *entries.values())
+    second = with_better_base(blobs, first)
+    assert second is not None and second.base is not None and second.base.name != first.base.name
+    assert verdicts(before) == verdicts(first) == verdicts(second)
+
+
+def test_lists_changed_since_are_asked_beside_the_base(folder: tuple[Store, Blobs]) -> None:
+    store, blobs = folder
+    entries = four(blobs)
+    put_in_force(store, **entries)
+    merged(blobs, *entries.values())
+    changed = entries | {"a": list_entry(blobs, "new.example")}
+    loaded = load(store, blobs, put_in_force(store, **changed), verify=True)
+    assert loaded.base is not None
+    assert verdicts(loaded) == {
+        "a.example": NONE,
+        "www.b.example": BLOCKED,
+        "good.a.example": ALLOWED,
+        "all.example": BLOCKED,
+        "new.example": BLOCKED,
+        "example": NONE,
+    }
+
+
+def test_the_base_is_taken_over_with_the_lists(folder: tuple[Store, Blobs]) -> None:
+    store, blobs = folder
+    entries = four(blobs)
+    number = put_in_force(store, **entries)
+    merged(blobs, *entries.values())
+    first = load(store, blobs, number, verify=True)
+    assert first.base is not None
+    path = Bases.beside(blobs).path(first.base.name)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")  # would be found, were the file read again
+    again = load(
+        store,
+        blobs,
+        put_in_force(store, **entries, more=list_entry(blobs, "new.example")),
+        verify=True,
+        previous=first,
+    )
+    assert again.base is first.base and verdicts(again)["new.example"] == BLOCKED
+    assert load(store, blobs, number, verify=True).base is None, "damaged: lists are asked in turn"
+
+
+def test_two_lists_need_no_base(folder: tuple[Store, Blobs]) -> None:
+    store, blobs = folder
+    entries = four(blobs)
+    merged(blobs, *entries.values())
+    del entries["a"], entries["good"]
+    loaded = load(store, blobs, put_in_force(store, **entries), verify=True)
+    assert loaded.base is None and verdicts(loaded)["www.b.example"] == BLOCKED
