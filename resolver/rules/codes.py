@@ -53,7 +53,7 @@ LINE_CODES: Final[Mapping[str, str]] = {
     # What is no expression that can be searched for in linear time.
     "regex-empty": "There is no expression.",
     "regex-too-long": "The expression is longer than 1000 characters.",
-    "regex-not-ascii": "An expression is ASCII; write a name with other letters as it stands in DNS (`xn--`).",
+    "regex-not-ascii": "An expression is ASCII; write other letters as they stand in DNS (`xn--`).",
     "regex-brackets": "A bracket is opened and not closed, or closed and not opened.",
     "regex-nothing-to-repeat": "A repetition stands where there is nothing to repeat.",
     "regex-repeat": "What stands between these braces is no repetition.",
@@ -73,8 +73,6 @@ LINE_CODES: Final[Mapping[str, str]] = {
     "regex-too-many": "The list has more expressions, or harder ones, than are kept.",
     "regex-extension": "This extension of Pi-hole's is unknown, so the rule is left out.",
     # What is understood, and not supported: obeying it in part could block too much.
-    "unsupported-pattern": "Masks that are more than `*.name` are not supported in this version.",
-    "unsupported-regex": "Regular expressions are not supported in this version.",
     # What voids an adblock rule: it would otherwise reach further than it says.
     "unknown-modifier": "This modifier is unknown to DNS filters, so the rule is left out.",
     "bad-modifier": "A modifier lacks its value, or has one that it cannot have, so the rule is left out.",
@@ -118,6 +116,7 @@ UNENFORCEABLE_CODES: Final[Mapping[str, str]] = {
     "tag-without-clients": "No network of the list carries a tag of this zone, so it is for nobody.",
     "view-clause": "Stands in a `view:`, which is for some clients; use a group and a list of its own.",
     "zone-override": "Another type for some clients is not obeyed; use a group and a list of its own.",
+    "schedule": "The line holds at some hours only; schedules belong to the policy, not to a list.",
     "rewrite-not-trusted": "The line would redirect a name; set `rewrites` of the list if you trust it to.",
 }
 """Code of a line that is understood and left out, because a forwarder cannot, or may not, obey it."""

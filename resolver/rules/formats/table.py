@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from resolver.rules.formats import adblock, dnsmasq, domains, hosts, rpz, unbound, wildcard
+from resolver.rules.formats import adblock, dnsmasq, domains, hosts, pihole, regex, rpz, unbound, wildcard
 from resolver.rules.lines import Item, LineReader, MakeReader
 
 
@@ -43,7 +43,7 @@ FORMATS: Final[Mapping[str, ListFormat]] = {
     for one in (
         ListFormat("hosts", ((hosts.FAST, hosts.FAST_FLAGS),), hosts.make),
         ListFormat("domains", ((domains.FAST, domains.FAST_FLAGS),), _stateless(domains.read)),
-        ListFormat("wildcard", ((wildcard.FAST, wildcard.FAST_FLAGS),), _stateless(wildcard.read)),
+        ListFormat("wildcard", ((wildcard.FAST, wildcard.FAST_FLAGS),), wildcard.make),
         ListFormat("adblock", ((adblock.FAST, adblock.FAST_FLAGS),), adblock.make),
         ListFormat("dnsmasq", ((dnsmasq.FAST, dnsmasq.FAST_FLAGS),), dnsmasq.make),
         ListFormat(
@@ -60,8 +60,10 @@ FORMATS: Final[Mapping[str, ListFormat]] = {
             unbound.make,
             fast_if=unbound.fast_is_right,
         ),
+        ListFormat("regex", (), regex.make),
+        ListFormat("pihole-regex", (), pihole.make),
     )
 }
 
-UNSUPPORTED: Final = frozenset(("regex", "pihole-regex"))
+UNSUPPORTED: Final[frozenset[str]] = frozenset()
 """Formats that a list's description may name, and that this version does not read."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resolver.dns.names import from_host
 from resolver.rules import collector as module
 from resolver.rules.codes import MAX_LINE
 from resolver.rules.collector import Collector, flag_table
-from resolver.rules.formats.table import FORMATS
+from resolver.rules.formats.table import FORMATS, ListFormat
+from resolver.rules.lines import FAST_END, FAST_NAME, Item, Rule, Skip, Void
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
@@ -18,9 +23,11 @@ from resolver.rules.model import (
     BLOCK_BELOW,
     BLOCK_BOTH,
     LINE_SHIFT,
+    Content,
     Kind,
     Match,
 )
+from resolver.rules.side import ALLOW, ANSWER, BLOCK, Answer, SideRule, canonical
 from tests.unit.rules.shorthand import key, said, written
 
 
@@ -69,9 +76,9 @@ def test_a_name_twice_on_one_line_is_a_duplicate() -> None:
 
 
 def test_faults_carry_their_line_and_the_samples_end() -> None:
-    text = b"a.example\nb..example\n" + b"*x\n" * 150
+    text = b"a.example\nb..example\n" + b"*..x\n" * 150
     found = collected(text)
-    assert found.counts["invalid"] == {"label-empty": 1, "unsupported-pattern": 150}
+    assert found.counts["invalid"] == {"label-empty": 151}
     invalid = found.samples["invalid"]
     assert len(invalid) == 100
     assert (invalid[0].number, invalid[0].text) == (2, "b..example")
@@ -134,3 +141,157 @@ def test_line_that_comes_alone(text: str, expected: tuple[list[str], str]) -> No
     rules = collector.read_line(text)
     assert (said(rules), collector.last_skip.code) == expected
     assert collector.rules == {} and collector.lines == 1
+
+
+# Side rules and rules that take others back
+
+A, B = key("a.example"), key("b.example")
+
+
+class Said:
+    """A reader that says what it was told: `word` -> items at once, `end` -> items at the end."""
+
+    def __init__(self, words: dict[str, list[Item]], end: Sequence[tuple[int, Item]] = ()) -> None:
+        self._words, self._end = words, end
+
+    def read(self, line: str, number: int) -> list[Item]:
+        return self._words[line]
+
+    def finish(self) -> Sequence[tuple[int, Item]]:
+        return self._end
+
+
+def told(
+    lines: str,
+    words: dict[str, list[Item]],
+    end: Sequence[tuple[int, Item]] = (),
+    match: Match = "auto",
+    kind: Kind = "block",
+    ordered: bool = False,
+) -> Collector:
+    """The collector after these words, one on each line."""
+    made = ListFormat("said", (), lambda _: Said(words, end), ordered)
+    collector = Collector(made, match, kind)
+    collector.read(lines.replace(" ", "\n").encode())
+    return collector
+
+
+PLAIN = Rule(from_host("a.example"), BLOCK_BOTH)
+CLIENT = SideRule(action=BLOCK, key=A, clients=("192.0.2.7/32",))
+REWRITE = SideRule(action=ANSWER, key=B, answer=Answer(rcode=3))
+
+
+def test_side_rule_gets_its_line_and_stands_once() -> None:
+    found = told("x y x", {"x": [CLIENT], "y": [REWRITE, PLAIN]})
+    assert found.content() == Content(
+        {A: 2 << LINE_SHIFT | BLOCK_BOTH},
+        canonical([msgspec.structs.replace(CLIENT, line=1), msgspec.structs.replace(REWRITE, line=2)]),
+    )
+    assert found.found == 4
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_order_is_that_of_the_format(ordered: bool) -> None:
+    assert told("x", {"x": [PLAIN]}, ordered=ordered).content().ordered == ordered
+
+
+def test_end_of_the_list_says_the_rest() -> None:
+    found = told("x", {"x": []}, [(1, PLAIN), (1, CLIENT), (1, Skip("invalid", "label-empty"))])
+    assert found.content().sides == (msgspec.structs.replace(CLIENT, line=1),)
+    assert found.rules == {A: 1 << LINE_SHIFT | BLOCK_BOTH} and found.counts["invalid"] == {"label-empty": 1}
+
+
+VOIDS: list[tuple[str, str, list[str], int, int]] = [
+    # what, the lines, plain rules left, side rules left, rules found
+    ("a plain rule", "x -x", [], 0, 0),
+    ("before it stands there", "-x x", [], 0, 0),
+    ("whatever else stands there", "x w -x", ["@@||a.example^"], 0, 1),
+    ("what is not there", "w -x", ["@@||a.example^"], 0, 1),
+    ("a side rule", "y -y", [], 0, 0),
+    ("a side rule before it stands there", "-y y", [], 0, 0),
+    ("each of equal ones", "y y -y", [], 0, 0),
+    ("not another one", "y z -y", [], 1, 1),
+    ("not the plain one beside it", "x y -y", ["||a.example^"], 0, 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("lines", "plain", "sides", "count"), [row[1:] for row in VOIDS], ids=[row[0] for row in VOIDS]
+)
+def test_rule_that_another_line_takes_back(lines: str, plain: list[str], sides: int, count: int) -> None:
+    allowed = Rule(from_host("a.example"), ALLOW_BOTH)
+    words: dict[str, list[Item]] = {"x": [PLAIN], "y": [CLIENT], "z": [REWRITE], "w": [allowed]}
+    found = told(lines, words | {"-x": [Void(PLAIN)], "-y": [Void(CLIENT)]})
+    assert written(found.rules) == plain and len(found.sides) == sides
+    assert found.found == count
+
+
+SHAPES: list[tuple[str, Item, Match, Kind, Item]] = [
+    ("as it is", CLIENT, "auto", "block", CLIENT),
+    ("the name alone", CLIENT, "exact", "block", msgspec.structs.replace(CLIENT, reach=1)),
+    ("and below", msgspec.structs.replace(CLIENT, reach=1), "suffix", "block", CLIENT),
+    ("allowed", CLIENT, "auto", "allow", msgspec.structs.replace(CLIENT, action=ALLOW)),
+    ("no answer", REWRITE, "auto", "allow", Skip("unenforceable", "answer-in-allow-list")),
+    (
+        "every name",
+        SideRule(action=BLOCK, clients=("a",)),
+        "exact",
+        "block",
+        SideRule(action=BLOCK, clients=("a",)),
+    ),
+    ("the root", Rule(b"\0", BLOCK_BOTH), "auto", "block", SideRule(action=BLOCK)),
+    ("the root alone", Rule(b"\0", BLOCK_APEX), "auto", "block", SideRule(action=BLOCK, reach=1)),
+    ("the root as the list has it", Rule(b"\0", BLOCK_APEX), "suffix", "block", SideRule(action=BLOCK)),
+    (
+        "the root alone as the list has it",
+        Rule(b"\0", BLOCK_BOTH),
+        "exact",
+        "block",
+        SideRule(action=BLOCK, reach=1),
+    ),
+    ("the root passes", Rule(b"\0", ALLOW_BELOW), "auto", "block", SideRule(action=ALLOW, reach=2)),
+    ("the root in an allow list", Rule(b"\0", BLOCK_BOTH), "auto", "allow", SideRule(action=ALLOW)),
+]
+
+
+@pytest.mark.parametrize(
+    ("item", "match", "kind", "expected"), [row[1:] for row in SHAPES], ids=[row[0] for row in SHAPES]
+)
+def test_settings_of_the_list_shape_side_rules(item: Item, match: Match, kind: Kind, expected: Item) -> None:
+    found = told("x", {"x": [item]}, match=match, kind=kind)
+    if isinstance(expected, Skip):
+        assert found.counts["unenforceable"] == {expected.code: 1} and found.sides == []
+    else:
+        assert found.sides == [msgspec.structs.replace(expected, line=1)]
+    assert found.rules == {}
+
+
+def test_void_is_shaped_as_the_rule_it_takes_back() -> None:
+    words: dict[str, list[Item]] = {"x": [PLAIN, CLIENT], "-x": [Void(PLAIN), Void(CLIENT), Void(REWRITE)]}
+    found = told("x -x", words, match="exact", kind="allow")
+    assert found.content() == Content({}) and found.counts["unenforceable"] == {"answer-in-allow-list": 1}
+
+
+def test_side_rules_and_what_takes_them_back_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_SIDES", 3)
+    found = told("x " * 9 + "-x " * 9, {"x": [CLIENT], "-x": [Void(REWRITE)]})
+    assert (len(found.sides), found.found) == (3, 3)
+    assert found.counts["unenforceable"] == {"too-many-side-rules": 12}
+    assert [line.number for line in found.samples["unenforceable"]][:7] == [4, 5, 6, 7, 8, 9, 13]
+
+
+def test_lonely_line_that_takes_back_says_nothing() -> None:
+    made = ListFormat("said", (), lambda _: Said({"-x": [Void(PLAIN)], "x": [CLIENT, PLAIN]}))
+    collector = Collector(made, "auto", "block")
+    assert collector.read_line("-x") == [] and collector.last_skip == Skip("invalid", "nothing-to-void")
+    assert collector.read_line("x") == [CLIENT, PLAIN]
+
+
+def test_two_fast_patterns_each_with_its_flags() -> None:
+    fast = ((rb"\+" + FAST_NAME + FAST_END, BLOCK_BOTH), (rb"-" + FAST_NAME + FAST_END, ALLOW_APEX))
+    collector = Collector(ListFormat("two", fast, lambda _: Said({"?": [Skip("comment")]})), "auto", "block")
+    collector.read(b"+a.example\n-b.example\n?\n-a.example # x\n+b.example\n")
+    assert written(collector.rules) == [
+        "||a.example^", "@@|a.example^", "||b.example^", "@@|b.example^",
+    ]  # fmt: skip
+    assert [value >> LINE_SHIFT for value in collector.rules.values()] == [1, 2] and collector.found == 4
