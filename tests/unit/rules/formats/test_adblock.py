@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns.names import Fault
-from resolver.rules.codes import MAX_LINE
+from resolver.rules.codes import MAX_LINE, SENTENCES
 from resolver.rules.expressions.automaton import MAX_EXPRESSIONS, check
 from resolver.rules.expressions.masks import from_adblock
 from resolver.rules.formats.adblock import MIN_TEXT, make, read
-from resolver.rules.lines import NO_OPTIONS, Item, Options, Rule, Skip, Void
+from resolver.rules.lines import NO_OPTIONS, Options, Rule, Skip, Void
 from resolver.rules.model import ALLOW_BOTH, BLOCK_BOTH
 from resolver.rules.side import ALLOW, ANSWER, BELOW, BLOCK, CANCEL, Answer, Record, SideRule
 from tests.unit.rules.shorthand import key, said
@@ -323,15 +321,12 @@ PIECES = st.sampled_from(
 TEXTS = st.one_of(st.lists(PIECES, max_size=14).map("".join), st.text(max_size=80))
 
 
-def shapes(items: Sequence[Item]) -> set[type]:
-    return {type(item) for item in items}
-
-
 @given(text=TEXTS, rewrites=st.booleans())
 def test_any_text_is_read(text: str, rewrites: bool) -> None:
     if text.strip():
         items = read(text.strip(), Options(rewrites))
-        assert items and shapes(items) <= {Rule, SideRule, Void, Skip}
+        assert items and {type(item) for item in items} <= {Rule, SideRule, Void, Skip}
+        assert {item.code for item in items if isinstance(item, Skip)} <= SENTENCES.keys() | {""}
 
 
 @pytest.mark.parametrize(
