@@ -28,7 +28,7 @@ MAX_UNGUARDED: Final = 1_000
 
 PlainName = Annotated[
     str,
-    msgspec.Meta(pattern=r"^(?:\.|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*)$", max_length=253),
+    msgspec.Meta(pattern=r"^(?:\.|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*)$(?!\n)", max_length=253),
 ]
 """A name as A-labels in small letters without a trailing dot; `.` is the root."""
 

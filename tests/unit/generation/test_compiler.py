@@ -15,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from resolver.errors import StoreError
 from resolver.generation import compiler
 from resolver.generation.blobs import Blobs
-from resolver.generation.jobs import COMMAND, Job, Outcome, decode_outcome, encode
+from resolver.generation.jobs import COMMAND, Job, Neighbour, Outcome, decode_outcome, encode
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import MAX_SAMPLES
+from resolver.rules.guard import Guard
 from resolver.rules.model import BLOCKED, key_of
+from resolver.rules.overlap import Comparison, Overlap
 from tests.unit.generation.full_disk import small_disk
 from tests.unit.generation.made import wire
 
@@ -147,6 +150,79 @@ def test_a_dry_run_tells_everything_and_writes_nothing(
     real = ask(Job(str(blobs.folder), job.source))
     assert (tried.rules, tried.entries, tried.report) == (real.rules, real.entries, real.report)
     assert files(blobs) == [f"{tried.rules}.rules"]
+
+
+def test_the_guard_holds_back_what_its_owner_does_not_let_through(
+    ask: Ask, blobs: Blobs, spool: Callable[[bytes], str]
+) -> None:
+    source = spool(b"||co.uk^\n||ads.example^\n||zip^\n")
+    guarded = ask(Job(str(blobs.folder), source))
+    assert guarded.report is not None
+    assert (guarded.entries, guarded.report.held) == (1, 2)
+    assert blocked(blobs, guarded, "ads.example", "x.co.uk", "x.zip") == [True, False, False]
+    through = ask(Job(str(blobs.folder), source, unguarded=("zip",)))
+    assert blocked(blobs, through, "ads.example", "x.co.uk", "x.zip") == [True, False, True]
+
+
+def test_without_a_guard_no_list_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def nothing(_unguarded: object) -> Guard:
+        raise StoreError("the guard's data cannot be read")
+
+    monkeypatch.setattr(compiler, "load_guard", nothing)
+    source = tmp_path / "list"
+    source.write_bytes(b"ads.example\n")
+    outcome = compiler.perform(encode(Job(str(tmp_path / "blobs"), str(source))))
+    assert (outcome.rules, outcome.failure) == (None, "the guard's data cannot be read")
+
+
+def test_a_list_that_may_rewrite_says_so_to_its_reader(
+    ask: Ask, blobs: Blobs, spool: Callable[[bytes], str]
+) -> None:
+    source = spool(b"192.0.2.7 moved.example\n0.0.0.0 ads.example\n")
+    plain = ask(Job(str(blobs.folder), source, format="hosts"))
+    trusted = ask(Job(str(blobs.folder), source, format="hosts", rewrites=True))
+    assert plain.report is not None and trusted.report is not None
+    assert plain.report.notes == {"foreign-address": 1}
+    assert trusted.report.side_rules.answer == 1
+
+
+def test_a_list_is_compared_with_its_neighbours(
+    ask: Ask, blobs: Blobs, spool: Callable[[bytes], str]
+) -> None:
+    first = ask(Job(str(blobs.folder), spool(b"||a.example^\n||b.example^\n")))
+    assert first.rules is not None and first.report is not None
+    assert first.report.comparison == Comparison()
+    beside = (Neighbour("first", first.rules, first.entries),)
+    second = ask(Job(str(blobs.folder), spool(b"||a.example^\n||x.b.example^\n"), neighbours=beside))
+    assert second.report is not None
+    assert second.report.comparison == Comparison([Overlap("first", 1, 1)])
+    patched = ask(
+        Job(
+            str(blobs.folder),
+            previous=second.rules,
+            format="adblock",
+            add=["||b.example^"],
+            neighbours=beside,
+        )
+    )
+    assert patched.report is not None
+    assert patched.report.comparison == Comparison([Overlap("first", 1, 0)])
+
+
+def test_a_comparison_alone_reads_and_writes_no_list(
+    ask: Ask, blobs: Blobs, spool: Callable[[bytes], str]
+) -> None:
+    one = ask(Job(str(blobs.folder), spool(b"||a.example^\n@@||x.c.example^\n||y.x.c.example^\n")))
+    two = ask(Job(str(blobs.folder), spool(b"||a.example^\n||b.example^\n")))
+    assert one.rules is not None and two.rules is not None
+    before = files(blobs)
+    beside = (Neighbour("two", two.rules, 2), Neighbour("lost", "0" * 64, 5))
+    found = ask(Job(str(blobs.folder), previous=one.rules, neighbours=beside, compare_only=True))
+    assert (found.rules, found.report, found.failure) == (one.rules, None, "")
+    assert found.comparison == Comparison([Overlap("two", 1, 0)], 1, ["||y.x.c.example^"], ["lost"])
+    assert files(blobs) == before
+    lost = ask(Job(str(blobs.folder), previous="0" * 64, compare_only=True))
+    assert "missing" in lost.failure
 
 
 def test_a_refused_list_is_refused_and_not_written(

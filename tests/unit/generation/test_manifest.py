@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from resolver.dns.names import from_host
 from resolver.generation import manifest as manifests
 from resolver.generation.manifest import ListDescription, ListEntry, Manifest
 
@@ -76,3 +77,24 @@ def test_any_difference_makes_another_digest() -> None:
 def test_what_is_no_manifest_is_not_read(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         manifests.decode(data)
+
+
+GOOD = ["zip", ".", "a.example", "_x.example", "xn--p1ai", "x" * 63]
+BAD = ["Zip", "", "a..b", ".a", "a.", "*.a", "a b", "x" * 64, ".".join(["a" * 60] * 5), "zip\n"]
+
+
+@pytest.mark.parametrize(("name", "good"), [(name, True) for name in GOOD] + [(name, False) for name in BAD])
+def test_names_that_a_list_may_let_through(name: str, good: bool) -> None:
+    said = msgspec.json.encode({"unguarded": [name]})
+    if good:
+        assert msgspec.json.decode(said, type=ListDescription).unguarded == (name,)
+        from_host(name)  # what is accepted here can be read by whoever needs it
+        return
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(said, type=ListDescription)
+
+
+def test_manifests_from_before_there_was_trust_are_read() -> None:
+    data = b'{"number":1,"parent":null,"created":"","author":"","reason":"","lists":{"a":{"description":{}}}}'
+    description = manifests.decode(data).lists["a"].description
+    assert (description.rewrites, description.unguarded) == (False, ())
