@@ -12,6 +12,7 @@ from resolver.rules.compile import canonical_keys, compile_content
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import Diff, diff
 from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Content, Rules, key_of
+from tests.support.contents import SEEDS, Made
 from tests.unit.generation.made import wire
 
 names = st.sampled_from(
@@ -51,3 +52,12 @@ def test_what_is_counted(
 ) -> None:
     found = compared(*({key_of(wire(name)): value for name, value in rules.items()} for rules in (old, new)))
     assert msgspec.structs.astuple(found)[:4] == expected
+
+
+@given(SEEDS)
+def test_it_agrees_with_diff_about_side_rules(seed: int) -> None:
+    lists = Made(seed).lists
+    old, new = lists[0], lists[-1]
+    found = compare(CompiledList(compile_content(old)), new, canonical_keys(new.names))
+    in_order = (Content(in_key_order(one.names), one.sides) for one in (old, new))
+    assert found == diff(*in_order)

@@ -262,6 +262,7 @@ def test_settings_of_the_list_shape_side_rules(item: Item, match: Match, kind: K
     if isinstance(expected, Skip):
         assert found.counts["unenforceable"] == {expected.code: 1} and found.sides == []
     else:
+        assert isinstance(expected, SideRule)
         assert found.sides == [msgspec.structs.replace(expected, line=1)]
     assert found.rules == {}
 

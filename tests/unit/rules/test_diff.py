@@ -7,6 +7,9 @@ from hypothesis import given
 
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
 from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, FLAGS_MASK, LINE_SHIFT, Content, Rules
+from resolver.rules.render import render_side
+from resolver.rules.side import BLOCK, SideRule
+from tests.support.contents import SEEDS, Made
 from tests.unit.rules.shorthand import RULES, key, rules_of
 
 
@@ -48,3 +51,28 @@ def test_counts_add_up_and_turn_round(old: Rules, new: Rules) -> None:
         k: value & FLAGS_MASK for k, value in new.items()
     }
     assert (there.added + there.removed + there.changed == 0) == same
+
+
+def test_side_rules_are_added_and_removed_whole() -> None:
+    one, two, three = (SideRule(action=BLOCK, key=key("a.example"), types=(n,), line=n) for n in (1, 28, 65))
+    moved = msgspec.structs.replace(two, line=99)
+    found = diff(Content({}, (one, two)), Content(rules_of("b.example"), (moved, three)))
+    assert (found.added, found.removed, found.changed, found.unchanged) == (2, 1, 0, 1)
+    assert found.added_sample == ["||b.example^", render_side(three)]
+    assert found.removed_sample == [render_side(one)]
+
+
+@given(SEEDS)
+def test_counts_of_side_rules_add_up(seed: int) -> None:
+    lists = Made(seed).lists
+    old, new = lists[0], lists[-1]
+    found, back = diff(old, new), diff(new, old)
+    assert found.added + found.changed + found.unchanged == len(new)
+    assert found.removed + found.changed + found.unchanged == len(old)
+    assert (found.added, found.removed) == (back.removed, back.added)
+
+
+def test_samples_of_side_rules_are_few() -> None:
+    sides = tuple(SideRule(action=BLOCK, key=key(f"n{n}.example"), types=(1,)) for n in range(100))
+    found = diff(Content(rules_of("a.example", "b.example")), Content({}, sides))
+    assert (found.added, found.removed, len(found.added_sample)) == (100, 2, MAX_SAMPLES)

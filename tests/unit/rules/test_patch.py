@@ -12,6 +12,7 @@ from resolver.rules.codes import MAX_LINE
 from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, LINE_SHIFT, Content, Format, Rules
 from resolver.rules.patch import patch_rules
 from resolver.rules.report import BadLine
+from resolver.rules.side import ALLOW, BLOCK, SideRule, canonical
 from tests.unit.rules.shorthand import NAMES, RULES, key, rules_of, written
 
 STANDING = {**rules_of("a.example", "b.example"), key("c.example"): BLOCK_APEX | ALLOW_BOTH}
@@ -131,3 +132,54 @@ def test_adding_and_removing_undo_each_other(rules: Rules, names: list[str]) -> 
     added = patch_rules(Content(rules), fresh, [], format="domains").content
     assert len(added.names) == len(rules) + len(fresh)
     assert patch_rules(added, [], fresh, format="domains").content.names == rules
+
+
+# Side rules
+
+SIDES = canonical(
+    [
+        SideRule(action=BLOCK, key=key("s.example"), types=(28,), line=4),
+        SideRule(action=ALLOW, key=key("a.example"), important=True, line=9),
+    ]
+)
+MIXED = Content(STANDING, SIDES)
+
+
+def test_line_that_is_a_side_rule_adds_it_without_a_line() -> None:
+    patched = patch_rules(MIXED, ["||t.example^$dnstype=AAAA"], [], format="adblock")
+    added = SideRule(action=BLOCK, key=key("t.example"), types=(28,))
+    assert patched.content == Content(STANDING, canonical([*SIDES, added]))
+    assert (patched.report.entries, patched.report.side_rules.by_type) == (len(STANDING) + 3, 2)
+
+
+def test_line_that_is_a_side_rule_removes_the_one_that_means_the_same() -> None:
+    removed = patch_rules(
+        MIXED, [], ["||s.example^$dnstype=AAAA", "||a.example^$important"], format="adblock"
+    )
+    assert removed.content == Content(STANDING, canonical([SIDES[0] if SIDES[0].important else SIDES[1]]))
+    assert removed.not_found == ["||a.example^$important"]
+
+
+def test_side_rule_that_stands_there_keeps_its_line_and_is_a_duplicate() -> None:
+    again = patch_rules(MIXED, ["||s.example^$dnstype=AAAA"], [], format="adblock")
+    assert again.content == MIXED and again.report.duplicates == 1
+
+
+def test_plain_names_and_side_rules_leave_each_other_alone() -> None:
+    patched = patch_rules(MIXED, ["||s.example^"], ["||a.example^"], format="adblock").content
+    assert patched.sides == SIDES and key("a.example") not in patched.names
+    assert patched.names[key("s.example")] == BLOCK_BOTH
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_notation_of_a_change_leaves_the_order_of_a_list_alone(ordered: bool) -> None:
+    standing = Content(STANDING, (), ordered)
+    for format, line in (("rpz", "d.example CNAME ."), ("domains", "d.example")):
+        assert patch_rules(standing, [line], [], format=format).content.ordered == ordered  # type: ignore[arg-type]
+    assert patch_rules(Content({}), ["d.example CNAME ."], [], format="rpz").content.ordered
+
+
+def test_wide_side_rule_refuses_the_change() -> None:
+    with pytest.raises(ListRefused) as refused:
+        patch_rules(MIXED, ["||com^$dnstype=AAAA"], [], format="adblock")
+    assert refused.value.code == "rule-too-wide"

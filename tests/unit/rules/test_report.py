@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from resolver.rules import side
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
@@ -18,10 +19,13 @@ from resolver.rules.report import (
     BadLine,
     Report,
     RuleCounts,
+    SideCounts,
     by_frequency,
     count_rules,
+    count_sides,
     safe_text,
 )
+from resolver.rules.side import SideRule
 from tests.unit.rules.shorthand import key
 
 
@@ -55,3 +59,20 @@ def test_report_survives_json() -> None:
         invalid_by_code={"bad-character": 1},
     )
     assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+def test_side_rules_are_counted_by_what_they_do_and_ask() -> None:
+    name = key("a.example")
+    sides = [
+        SideRule(action=side.BLOCK, expression="^a", important=True),
+        SideRule(action=side.BLOCK, key=name, types=(1,)),
+        SideRule(action=side.ALLOW, key=name, not_types=(1,), not_clients=("192.0.2.7/32",)),
+        SideRule(action=side.ALLOW, key=name, tags=("user_child",)),
+        SideRule(action=side.ANSWER, key=name, answer=side.Answer(rcode=3)),
+        SideRule(action=side.CANCEL, key=name),
+        SideRule(action=side.BLOCK, addresses=("192.0.2.0/24",)),
+    ]
+    assert count_sides(sides) == SideCounts(
+        block=3, allow=2, answer=1, cancel=1, important=1, expressions=1, by_type=2, by_client=2, by_address=1
+    )
+    assert count_sides([]) == SideCounts()
