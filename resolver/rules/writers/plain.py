@@ -4,6 +4,7 @@
     domains    name                  the name alone
     wildcard   *.name  =name         the name and all below; the name alone. `=`, because dnscrypt-proxy would
                                      take a bare name for all below as well; who does not know it refuses it
+               ads.*  *ads*  a?b     expressions that are masks; others between slashes, as blocky has them
 
 None of them can allow, and none has conditions. What peers make of a bare name differs (docs/lists.md); here
 it is the name alone, as in AdGuard Home and Pi-hole.
@@ -11,10 +12,12 @@ it is the name alone, as in AdGuard Home and Pi-hole.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from resolver.dns import rdata
 from resolver.dns.names import to_text
+from resolver.rules.expressions.masks import from_glob
 from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH, name_of
 from resolver.rules.side import ANSWER, SideRule
 from resolver.rules.writers.writer import Writer
@@ -39,8 +42,26 @@ def _hosts_side(rule: SideRule) -> list[str]:
 
 
 def _wildcard_side(rule: SideRule) -> list[str]:
-    """Every name."""
-    return [] if rule.key or rule.expression else ["*"]
+    """Every name, and expressions, as masks if they are such."""
+    if rule.key:
+        return []
+    if not rule.expression:
+        return ["*"]
+    mask = _mask(rule.expression)
+    return [mask if from_glob(mask) == rule.expression else f"/{rule.expression}/"]
+
+
+_PIECES: Final = re.compile(r"\\(.)|\.(\*)|(\.)|(.)", re.S)
+
+
+def _mask(expression: str) -> str:
+    """The mask that an expression may have been (`resolver.rules.expressions.masks`)."""
+    inner = expression.removeprefix("^").removesuffix("$")
+    body = "".join(
+        escaped or star or ("?" if dot else other) for escaped, star, dot, other in _PIECES.findall(inner)
+    )
+    start = "" if expression.startswith("^") else "*"
+    return start + body + ("" if expression.endswith("$") else "*")
 
 
 HOSTS: Final = Writer(
@@ -53,5 +74,5 @@ DOMAINS: Final = Writer("domains", "#", {BLOCK_APEX: ("{}",)}, (_NO_ALLOW, _NO_B
 WILDCARD: Final = Writer(
     "wildcard", "#", {BLOCK_APEX: ("={}",), BLOCK_BOTH: ("*.{}",)},
     (_NO_ALLOW, (BLOCK_BELOW, "`*.name` covers the name as well; nothing covers only what is below it.")),
-    _wildcard_side, _ONLY_NAMES,
+    _wildcard_side, "The notation knows names and expressions that block; no conditions or answers.",
 )  # fmt: skip

@@ -11,12 +11,13 @@ from typing import Final
 
 from resolver.rules.writers.adblock import ADBLOCK
 from resolver.rules.writers.dnsmasq import DNSMASQ
+from resolver.rules.writers.expressions import PIHOLE_REGEX, REGEX
 from resolver.rules.writers.plain import DOMAINS, HOSTS, WILDCARD
 from resolver.rules.writers.rpz import RPZ
 from resolver.rules.writers.unbound import UNBOUND
 from resolver.rules.writers.writer import Writer
 
 WRITERS: Final[Mapping[str, Writer]] = {
-    one.name: one for one in (HOSTS, DOMAINS, WILDCARD, ADBLOCK, DNSMASQ, UNBOUND, RPZ)
+    one.name: one for one in (HOSTS, DOMAINS, WILDCARD, ADBLOCK, DNSMASQ, UNBOUND, RPZ, REGEX, PIHOLE_REGEX)
 }
 """Format → how it is written."""

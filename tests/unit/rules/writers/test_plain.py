@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from resolver.rules.side import ANSWER, APEX, BLOCK, BOTH, Record, SideRule
+from resolver.rules.side import ALLOW, ANSWER, APEX, BLOCK, BOTH, Record, SideRule
 from resolver.rules.writers.plain import DOMAINS, HOSTS, WILDCARD
 from resolver.rules.writers.writer import Writer, losses
 from tests.unit.rules.shorthand import key
@@ -49,6 +49,21 @@ def test_hosts_answer_with_addresses_of_a_name_alone() -> None:
     assert said(APEX, cases.CNAME) is None
     assert said(APEX, cases.A, ttl=60) is None
     assert said(APEX) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "line"),
+    [
+        (r"^ads\.", "ads.*"),
+        (r"ads", "*ads*"),
+        (r"^ad.[0-9].*\.test$", "ad?[0-9]*.test"),
+        (r"^ads[0-9]+\.", r"/^ads[0-9]+\./"),
+        (r"a|b", "/a|b/"),
+    ],
+)
+def test_expressions_are_masks_where_they_are_such(expression: str, line: str) -> None:
+    assert cases.lines(cases.of_side(SideRule(action=BLOCK, expression=expression)), WILDCARD) == [line]
+    assert cases.lines(cases.of_side(SideRule(action=ALLOW, expression=expression)), WILDCARD) is None
 
 
 def test_wildcards_cover_everything() -> None:
