@@ -1,4 +1,4 @@
-"""Answers judged: the first target that a rule speaks of decides, then the addresses; for one client or all."""
+"""Answers judged: the first target that a rule speaks of decides, then addresses; per client, or for all."""
 
 from __future__ import annotations
 
