@@ -1,6 +1,6 @@
 """Plain names: one on each line, the name itself alone (as AdGuard Home, Pi-hole and blocky read it).
 
-Comments begin with `#`, `!`, `;` or `[`, and may follow a name after `#`. A line of the form `*.name` is
+Comments begin with `#`, `!`, `;`, `[` or `//`, and may follow a name after `#`. A line of the form `*.name` is
 read as in the wildcard format, and `/…/` as an expression: they can mean nothing else. Whoever wants plain
 names to cover what is below them, as Technitium and dnscrypt-proxy do, sets the list's `match` to `suffix`.
 """
@@ -21,7 +21,7 @@ FAST_FLAGS: Final = BLOCK_APEX
 
 def read(line: str) -> list[Item]:
     """One line of a list of plain names."""
-    if line.startswith(hosts.COMMENT_MARKS):
+    if line.startswith((*hosts.COMMENT_MARKS, "//")):
         return COMMENT
     if line.startswith("*"):
         return wildcard.read(line)

@@ -18,6 +18,7 @@ LINES = {
     "*.a.example": ["||a.example^"],
     "a.example.123": ["|a.example.123^"],
     "# a": ["comment"],
+    "// a": ["comment"],
     "! a": ["comment"],
     "; a": ["comment"],
     "[a]": ["comment"],
