@@ -3,7 +3,7 @@
 It belongs to the report of a push, and nobody waits longer for a push because of it: before a list is opened
 it is known how many steps the comparison takes, and how many octets of its file must be checked first. The
 cheapest come first; what no longer fits is named and left out. Short pushes get little time, so that one name
-is in force in milliseconds beside any number of others; the longest at most half a second. Who asks for the
+is in force in milliseconds beside any number of others; the longest well below a second. Who asks for the
 comparison itself (`GET /v1/lists/{id}/overlap`) gets all of it.
 
 A file is checked once in the life of this process. One that is damaged spoils no push: it is left out, and
@@ -24,8 +24,8 @@ from resolver.rules.overlap import Comparison, Side, compare_with, steps
 
 LEAST_STEPS: Final = 10_000
 """Steps that every push may take, besides two for each of its names: 6 to 28 ms."""
-MOST_STEPS: Final = 200_000
-"""Steps that the longest push may take: half a second if all lists are alike, a tenth of what it may last."""
+MOST_STEPS: Final = 300_000
+"""Steps that the longest push may take: 0.2 s as a rule, and 0.8 s if all lists are alike."""
 _OCTETS_PER_STEP: Final = 600
 """Octets of a file that are checked in the time of a step."""
 

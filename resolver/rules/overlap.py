@@ -12,6 +12,7 @@ so that whoever has little time can leave the long ones out.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -143,15 +144,17 @@ def _by_their_names(mine: Side, other: CompiledList) -> Iterator[tuple[bytes, in
     """The same when the other list is the shorter one: its names are looked up among mine."""
     names, keys = mine.names, mine.keys
     found: dict[bytes, list[int]] = {}
+    at, end = 0, len(keys)
     for key, flags in other.flags():
         flags &= FLAGS_MASK
         if key in names:
             found.setdefault(key, [0, 0])[0] = flags
-        if flags & _BELOW:
-            start, end = run(keys, key)
-            for lower in keys[start:end]:
-                if lower != key and is_below(lower, key):
-                    found.setdefault(lower, [0, 0])[1] |= flags & _BELOW
+        at = bisect_left(keys, key, at)  # theirs ascend as well
+        place = at
+        while flags & _BELOW and place < end and keys[place].startswith(key):
+            if is_below(keys[place], key):
+                found.setdefault(keys[place], [0, 0])[1] |= flags & _BELOW
+            place += 1
     for key, (own, higher) in found.items():
         yield key, own, higher
 
