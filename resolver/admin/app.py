@@ -35,6 +35,7 @@ from resolver.admin.connections import HEADERS, Door
 from resolver.admin.events import observe
 from resolver.admin.frame import bind
 from resolver.admin.http import Route, Services
+from resolver.admin.merger import Merger
 from resolver.admin.problems import document, guard, problem
 from resolver.admin.tokens import FILE, Tokens
 from resolver.admin.upload import empty_spool, spool_folder
@@ -119,7 +120,12 @@ async def open_services(settings: Settings, channels: list[socket.socket]) -> As
         stack.push_async_callback(compilers.close)
         workers = Workers(channels)
         stack.callback(workers.close)
-        changes = Changes(store, blobs, compilers, workers, settings)
+        # Children of its own: a base that takes a minute must not hold up a push.
+        merging = Compilers(spare=0, at_once=1)
+        stack.push_async_callback(merging.close)
+        merger = Merger(store, blobs, merging, workers)
+        stack.push_async_callback(merger.close)
+        changes = Changes(store, blobs, compilers, workers, settings, moved=merger.consider)
         stack.push_async_callback(changes.close, CHANGE_SECONDS)
         workers.start()
         await compilers.start()

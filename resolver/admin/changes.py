@@ -92,13 +92,16 @@ class Changes:
         workers: Workers,
         settings: Settings,
         clock: Callable[[], datetime] = utc_now,
+        moved: Callable[[], None] = lambda: None,
     ) -> None:
+        """`moved` is called whenever the pointer has moved, and at the start; it must return at once."""
         self._store: Final = store
         self._blobs: Final = blobs
         self._compilers: Final = compilers
         self._workers: Final = workers
         self._keep: Final = settings.admin.keep_generations
         self._clock: Final = clock
+        self._moved: Final = moved
         self._lock: Final = asyncio.Lock()
         self._running: Final[set[asyncio.Task[Any]]] = set()
         self._tidying: asyncio.Task[None] | None = None
@@ -114,6 +117,7 @@ class Changes:
         number = await asyncio.to_thread(self._store.current)
         if number is not None:
             await self._workers.commit(number, 0)
+            self._moved()
         self._tidy_later()
 
     async def close(self, seconds: float = 30.0) -> None:
@@ -206,6 +210,7 @@ class Changes:
             await self._prepare(made)
             await asyncio.to_thread(self._store.commit, made, source=who.source)
             self._tidy_later()
+            self._moved()
             await self._commit(made.number)
         _log.info("change.applied", generation=made.number, author=who.author, reason=who.reason)
         return Applied(made.number, True, False, made, planned.results)
@@ -231,6 +236,7 @@ class Changes:
                 at=self._now(),
                 source=who.source,
             )
+            self._moved()
             await self._commit(number)
         _log.info("generation.activated", generation=number, author=who.author, reason=who.reason)
         return Applied(number, True, False, made)

@@ -3,6 +3,7 @@
 One socket stands for one worker, whatever process lives behind it (resolver.generation.messages):
 
     prepare(n)   everyone maps generation n beside the one it serves; a refusal stops the change
+    refresh()    there is a new base: everyone may ask the same lists through it; nobody answers
     commit(n)    the pointer has moved: everyone serves n; who has not said so is named
     ping_all()   who is alive, and what does it serve?
 
@@ -14,7 +15,7 @@ of the reader callback or make a wait endless:
 * A worker that started just before the pointer moved says Hello with the older number. It is told
   to commit again, at any time, also when nobody waits: so it catches up by itself.
 * A full socket buffer keeps one message of each kind, the newest: an older Prepare, Commit or Ping
-  means nothing any more. So a worker that never reads costs three messages, not memory.
+  means nothing any more. So a worker that never reads costs four messages, not memory.
 * What cannot be read is counted as rubbish. What arrives late, twice or for another generation
   changes nothing.
 
@@ -41,6 +42,7 @@ from resolver.generation.messages import (
     Ping,
     Prepare,
     Prepared,
+    Refresh,
     Stats,
     ToAdmin,
     ToWorker,
@@ -163,6 +165,10 @@ class Workers:
         self._tell(Commit(number))
         await self._until(lambda: all(c.confirmed or c.refused for c in self._channels), seconds)
         return [channel.worker for channel in self._channels if not channel.confirmed]
+
+    def refresh(self) -> None:
+        """Tell every worker that there may be a better base. One that is dead finds it when it starts."""
+        self._tell(Refresh())
 
     def _tell(self, message: ToWorker) -> None:
         """Say the same to everyone; nobody's full buffer keeps it from the next."""

@@ -79,10 +79,6 @@ class Bases:
                 return base
         return None
 
-    def covered(self, lists: Mapping[str, int]) -> dict[str, int]:
-        """The lists of the base that `best` would try first; empty if there is none."""
-        return next((found.lists for found in self._ranked(lists)), {})
-
     def open(self, name: str) -> Base | None:
         """The base of that name, verified; None, and one event in the log, when it cannot be used."""
         path = self.path(name)

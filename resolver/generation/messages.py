@@ -9,6 +9,7 @@ is no end-of-file when the other side dies, so every wait has a time limit.
     worker -> admin  Prepared   ready, or the reason why not
     admin  -> worker Commit     the pointer has moved to n: serve it from the next packet on
     worker -> admin  Committed  from now on no answer of an older generation leaves this worker
+    admin  -> worker Refresh    there may be a better base for what you serve; nothing is answered
     admin  -> worker Ping       are you alive, and what do you serve?
     worker -> admin  Stats      counters since start, once a second
 
@@ -32,6 +33,10 @@ class Prepare(msgspec.Struct, frozen=True, tag="prepare"):
 
 class Commit(msgspec.Struct, frozen=True, tag="commit"):
     generation: int
+
+
+class Refresh(msgspec.Struct, frozen=True, tag="refresh"):
+    """No generation is named: the same lists asked in another way are the same generation."""
 
 
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
@@ -62,7 +67,7 @@ class Stats(msgspec.Struct, frozen=True, tag="stats"):
     counters: dict[str, int]
 
 
-ToWorker = Prepare | Commit | Ping
+ToWorker = Prepare | Commit | Refresh | Ping
 ToAdmin = Hello | Prepared | Committed | Stats
 
 encode = msgspec.msgpack.Encoder().encode

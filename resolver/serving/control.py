@@ -4,6 +4,8 @@
     Commit   swap to what was prepared (or load it now), then confirm: from then on nothing of an
              older generation leaves this worker. One that the pointer has left behind is stale: it
              waited in the channel while this worker was dead
+    Refresh  look for a better base for what is served, and ask the lists through it from then on. No
+             verdict changes, so nothing is forgotten, counted or confirmed, and no change waits for it
     Ping     say who we are and what we serve
 
 The channel may be full while the admin process is stopped or dead. A message that does not go out is
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Final, Protocol
 
 import msgspec
@@ -25,14 +27,15 @@ from resolver.events import log
 from resolver.generation.loader import Loaded
 from resolver.generation.messages import (
     MAX_MESSAGE,
-    Commit,
     Committed,
     Hello,
     Ping,
     Prepare,
     Prepared,
+    Refresh,
     Stats,
     ToAdmin,
+    ToWorker,
     decode_for_worker,
     encode,
 )
@@ -62,6 +65,13 @@ class Served(Protocol):
     def serve(self, loaded: Loaded) -> None:
         """Serve it from the next packet on."""
 
+    def improve(self) -> Loaded | None:
+        """The generation in service with a better base than it has, None if there is none. Runs in a
+        thread; raises BelishaError."""
+
+    def refine(self, better: Loaded) -> bool:
+        """Serve it if it still is the generation in service; whether it was."""
+
     def counters(self) -> dict[str, int]:
         """The counters now."""
 
@@ -78,6 +88,7 @@ class Control:
         self._loop = asyncio.get_running_loop()
         self._prepared: Loaded | None = None
         self._lock = asyncio.Lock()
+        self._refreshing = asyncio.Lock()
         self._unsent: list[bytes] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -116,12 +127,19 @@ class Control:
                 continue
             self._act(message)
 
-    def _act(self, message: Prepare | Commit | Ping) -> None:
+    def _act(self, message: ToWorker) -> None:
         if isinstance(message, Ping):
             self._hello(message.number)
             return
+        if isinstance(message, Refresh):
+            self._start(self._refresh())
+            return
         step: Callable[[int], object] = self._prepare if isinstance(message, Prepare) else self._commit
-        task = self._loop.create_task(self._guarded(step, message.generation))
+        self._start(self._guarded(step, message.generation))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        """Do it beside everything else; `close` ends it."""
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -147,6 +165,17 @@ class Control:
                 self._served.serve(self._prepared)
         self._prepared = None
         self._say(Committed(generation, trouble))
+
+    async def _refresh(self) -> None:
+        """See Refresh at the top. Beside the steps of a change, not among them: no push waits for it."""
+        async with self._refreshing:
+            try:
+                while (better := await asyncio.to_thread(self._served.improve)) is not None:
+                    if self._served.refine(better):
+                        return
+                    # Another generation came into service meanwhile: it may need a base as well.
+            except (BelishaError, MemoryError, OSError) as error:
+                log("base cannot be loaded, lists are asked as before", "warning", reason=str(error))
 
     async def _load(self, generation: int) -> str:
         """Load into `_prepared`; the reason why not, or ""."""

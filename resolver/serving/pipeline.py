@@ -90,6 +90,11 @@ class Pipeline:
         self.flows.clear()
         self.counters.swaps += 1
 
+    def refine(self, snapshot: Snapshot) -> None:
+        """Serve the same generation, its lists asked in another way. No verdict changes, so what is known
+        stays known: the flows, and which swap was the last."""
+        self.snapshot = snapshot
+
     @property
     def busy(self) -> bool:
         """Whether anybody waits for an upstream."""

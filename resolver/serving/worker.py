@@ -24,7 +24,7 @@ from typing import Final
 from resolver.errors import StoreError
 from resolver.events import log
 from resolver.generation.blobs import Blobs
-from resolver.generation.loader import Loaded, load, load_last_good
+from resolver.generation.loader import Loaded, load, load_last_good, with_better_base
 from resolver.generation.store import FILE_NAME, Store
 from resolver.inherited import Inherited
 from resolver.serving.admission import Admission
@@ -111,6 +111,20 @@ class Worker:
         """Swap: one assignment, and every known flow is forgotten."""
         self.pipeline.swap(Snapshot(loaded))
         self.trouble = ""
+
+    def improve(self) -> Loaded | None:
+        """What is served, with a better base; None if there is none. Runs in a thread."""
+        loaded = self.pipeline.snapshot.loaded
+        return with_better_base(Blobs(self._data / _BLOBS), loaded) if loaded else None
+
+    def refine(self, better: Loaded) -> bool:
+        """Serve it if it still is what is served: the same manifest, and so the same verdicts."""
+        loaded = self.pipeline.snapshot.loaded
+        if loaded is None or loaded.digest != better.digest:
+            return False
+        self.pipeline.refine(Snapshot(better))
+        log("lists are asked through a base", generation=better.number, lists=len(better.lists))
+        return True
 
     def _last_good(self) -> tuple[Loaded | None, str]:
         """What to serve at the start. Never raises: a worker without rules still answers."""

@@ -16,6 +16,7 @@ from resolver.generation.messages import (
     Ping,
     Prepare,
     Prepared,
+    Refresh,
     ToAdmin,
     ToWorker,
     decode_for_worker,
@@ -39,6 +40,8 @@ def good(worker: int = 0) -> Script:
         match message:
             case Ping(number=number):
                 return [Hello(worker, 100 + worker, serving, number)]
+            case Refresh():
+                return []
             case Prepare(generation=generation):
                 return [Prepared(generation)]
             case Commit(generation=generation):

@@ -18,7 +18,7 @@ from resolver.generation.manifest import ListDescription, Manifest
 from resolver.generation.messages import Commit, Committed, Hello, Prepare, Prepared, ToAdmin, ToWorker
 from resolver.policy.model import AnswerPolicy, Policy
 from tests.unit.admin.peers import dead, good, settle
-from tests.unit.admin.road import WHO, Road, built, changes_of
+from tests.unit.admin.road import WHO, Road, built, changes_of, settings
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -348,6 +348,27 @@ async def test_old_generations_and_files_go_after_a_change(tmp_path: Path) -> No
         kept = [summary.number for summary in road.store.generations() if summary.kept]
         assert kept == [4, 3]
         assert [road.blobs.has(digest or "") for digest in digests] == [False, False, True, True]
+
+
+async def test_whoever_wants_to_know_is_told_that_the_pointer_moved(road: Road) -> None:
+    told: list[int | None] = []
+    changes = Changes(
+        road.store,
+        road.blobs,
+        road.compilers,
+        road.workers,
+        settings(road.folder),
+        moved=lambda: told.append(road.store.current()),
+    )
+    await changes.resume()
+    assert told == [], "there is nothing in force yet"
+    for text in ("a.example\n", "b.example\n", "b.example\n"):
+        await changes.apply(road.replace("ads", text), WHO)
+    await changes.activate(1, WHO)
+    await changes.activate(1, WHO)
+    await changes.resume()
+    assert told == [1, 2, 1, 1], "the same again moves nothing"
+    await changes.close(10)
 
 
 async def test_tidying_waits_for_a_change_that_is_under_way(road: Road) -> None:

@@ -18,6 +18,7 @@ from resolver.generation.messages import (
     Ping,
     Prepare,
     Prepared,
+    Refresh,
     Stats,
     ToAdmin,
     ToWorker,
@@ -252,7 +253,15 @@ async def test_a_flood_does_not_keep_the_loop_from_others() -> None:
         await flooding
 
 
-async def test_a_worker_that_never_reads_costs_three_messages() -> None:
+async def test_a_better_base_is_told_to_everyone_and_nobody_answers() -> None:
+    async with playing(good(0), dead) as (workers, peers):
+        workers.refresh()
+        await settle(lambda: all(peer.heard == [Refresh()] for peer in peers))
+        assert await workers.prepare(3, SHORT) == {}
+        assert await workers.commit(3, SHORT) == [1]
+
+
+async def test_a_worker_that_never_reads_costs_a_few_messages() -> None:
     with pairs(1) as (near, far):
         near[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         workers = Workers(near)

@@ -15,6 +15,7 @@ from resolver.generation.messages import (
     Ping,
     Prepare,
     Prepared,
+    Refresh,
     Stats,
     ToAdmin,
     ToWorker,
@@ -23,7 +24,7 @@ from resolver.generation.messages import (
     encode,
 )
 
-TO_WORKER: list[ToWorker] = [Prepare(7), Commit(7), Ping(), Ping(3)]
+TO_WORKER: list[ToWorker] = [Prepare(7), Commit(7), Refresh(), Ping(), Ping(3)]
 TO_ADMIN: list[ToAdmin] = [
     Hello(0, 4711, 7),
     Hello(1, 4712, 0, 3, "no generation is in force yet"),

@@ -26,6 +26,7 @@ from resolver.generation.messages import (
     Ping,
     Prepare,
     Prepared,
+    Refresh,
     Stats,
     ToAdmin,
     ToWorker,
@@ -49,6 +50,8 @@ class Serving:
         self.served: list[int] = []
         self.loads: list[int] = []
         self.fault: Exception | None = None
+        self.better: list[Loaded] = []
+        self.refined: list[int] = []
 
     def in_force(self) -> int | None:
         return self.pointer if self.pointer is not None else self.store.current()
@@ -62,6 +65,15 @@ class Serving:
     def serve(self, loaded: Loaded) -> None:
         self.number = loaded.number
         self.served.append(loaded.number)
+
+    def improve(self) -> Loaded | None:
+        if self.fault:
+            raise self.fault
+        return self.better.pop(0) if self.better else None
+
+    def refine(self, better: Loaded) -> bool:
+        self.refined.append(better.number)
+        return better.number == self.number
 
     def counters(self) -> dict[str, int]:
         return {"queries": 5}
@@ -261,6 +273,62 @@ async def test_a_pointer_that_cannot_be_read_stops_no_commit(
     async with channel(serving) as admin:
         admin.say(Commit(number))
         assert await admin.hear(1) == [Committed(number)]
+
+
+# A better base
+
+
+async def test_a_better_base_is_used_and_nothing_is_confirmed(serving: Serving) -> None:
+    serving.number = push(serving, "bad.example")
+    serving.better = [load(serving.store, serving.blobs, serving.number, verify=True)]
+    async with channel(serving) as admin:
+        admin.say(Refresh())
+        await until(lambda: serving.refined)
+        admin.say(Refresh(), Ping(1))
+        assert await admin.hear(1) == [Hello(3, 4711, serving.number, 1)]
+    assert serving.refined == [serving.number] and serving.served == [], "no swap"
+
+
+async def test_a_generation_that_came_meanwhile_is_looked_at_as_well(serving: Serving) -> None:
+    old, new = push(serving, "bad.example"), push(serving, "worse.example")
+    serving.better = [load(serving.store, serving.blobs, one, verify=True) for one in (old, new)]
+    serving.number = new
+    async with channel(serving) as admin:
+        admin.say(Refresh())
+        await until(lambda: len(serving.refined) == 2)
+    assert serving.refined == [old, new]
+
+
+async def test_a_base_that_cannot_be_loaded_is_no_trouble(serving: Serving) -> None:
+    number = push(serving, "bad.example")
+    async with channel(serving) as admin:
+        for fault in (StoreError("the disk is full"), MemoryError(), OSError(5, "input/output error")):
+            serving.fault = fault
+            admin.say(Refresh(), Ping(2))
+            assert await admin.hear(1) == [Hello(3, 4711, 0, 2)]
+            await turns()
+        serving.fault = None
+        admin.say(Commit(number))
+        assert await admin.hear(1) == [Committed(number)]
+
+
+async def test_no_change_waits_for_a_base(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = push(serving, "bad.example")
+    entered, leave = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow() -> Loaded | None:
+        loop.call_soon_threadsafe(entered.set)
+        asyncio.run_coroutine_threadsafe(leave.wait(), loop).result(10)
+        return None
+
+    monkeypatch.setattr(serving, "improve", slow)
+    async with channel(serving) as admin:
+        admin.say(Refresh())
+        await entered.wait()
+        admin.say(Prepare(number), Commit(number))
+        assert await admin.hear(2) == [Prepared(number), Committed(number)]
+        leave.set()
 
 
 # Rubbish

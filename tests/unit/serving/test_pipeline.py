@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from resolver.policy.model import AnswerPolicy
 from resolver.serving import pipeline as pipeline_module
 from resolver.serving.exchange import MAX_WAITERS
+from resolver.serving.snapshot import Snapshot
 from tests.support import behaviours as do
 from tests.support.behaviours import Behaviour
 from tests.support.client import make_query, rdatas
@@ -372,6 +373,19 @@ async def test_a_cached_answer_is_judged_again_for_where_it_leads(upstream: Scri
         assert on.pipeline.counters.blocked_targets == 1
         on.pipeline.swap(snapshot(block=("bad.example",), allow=("cloaked.example.org",)))
         assert addresses(await on.ask("cloaked.example.org")) == ["192.0.2.66"]
+    assert len(upstream.queries) == 1
+
+
+async def test_another_way_to_ask_the_same_lists_forgets_nothing(upstream: ScriptedUpstream) -> None:
+    async with ground(upstream.url, served=SERVED) as on:
+        for name in ("www.example.org", "bad.example"):
+            for _ in range(2):
+                await on.ask(name)
+        known = dict(on.pipeline.flows.young)
+        assert len(known) == 2
+        on.pipeline.refine(Snapshot(SERVED.loaded))
+        assert dict(on.pipeline.flows.young) == known and on.pipeline.counters.swaps == 0
+        assert addresses(await on.ask("bad.example")) == ["0.0.0.0"]
     assert len(upstream.queries) == 1
 
 

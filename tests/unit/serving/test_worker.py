@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +16,12 @@ import dns.message
 import dns.rcode
 import pytest
 
-from resolver.generation.messages import Commit, Committed, Hello, Ping, Prepare, Prepared, Stats
+from resolver.generation.bases import Bases
+from resolver.generation.mapped import open_list
+from resolver.generation.messages import Commit, Committed, Hello, Ping, Prepare, Prepared, Refresh, Stats
 from resolver.generation.store import FILE_NAME
+from resolver.rules.base_layout import name_of_base
+from resolver.rules.merge import merge
 from tests.support import behaviours as do
 from tests.support.client import Connection, ask, make_query, rdatas
 from tests.support.upstream import ScriptedUpstream
@@ -266,3 +271,97 @@ def test_no_upstream_answers(data: Path) -> None:
     with WorkerProcess(data) as worker:
         reply = ask(worker.address, "www.example.org", timeout=SECONDS)
         assert (reply.rcode(), extended_errors(reply)) == (dns.rcode.SERVFAIL, [22])
+
+
+# The base
+
+
+def merge_in_force(data: Path, *, leave: int = 0) -> None:
+    """Build a base of the lists in force but for some, as the compiler would."""
+    store, blobs = data_folder(data)
+    with closing(store):
+        manifest, _ = store.manifest(store.current() or 0)
+    digests = sorted(entry.rules for entry in manifest.lists.values() if entry.rules)[leave:]
+    bases = Bases.beside(blobs)
+    bases.write(name_of_base(digests), merge({digest: open_list(blobs, digest) for digest in digests}))
+    bases.keep(name_of_base(digests))
+
+
+def push_five(data: Path, first: str) -> int:
+    """Put a generation of five overlapping lists in force."""
+    store, blobs = data_folder(data)
+    with closing(store):
+        entries = {f"l{n}": list_entry(blobs, f"n{n}.example", "all.example") for n in range(3)}
+        entries |= {"free": list_entry(blobs, "free.n1.example", kind="allow")}
+        return put_in_force(store, **entries, first=list_entry(blobs, first))
+
+
+FIVE = {
+    "first.example": BLOCKED,
+    "n0.example": BLOCKED,
+    "www.n1.example": BLOCKED,
+    "free.n1.example": OPEN,
+    "all.example": BLOCKED,
+    "example": OPEN,
+    "n3.example": OPEN,
+}
+
+
+def _wait_for_bases(worker: WorkerProcess, count: int) -> list[object]:
+    """Wait until the worker has taken so many bases; the generations that it took them for."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        events = [one for one in worker.events() if one["event"] == "lists are asked through a base"]
+        if len(events) >= count:
+            return [one["generation"] for one in events]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_building_the_base_anew_changes_no_verdict(data: Path, upstream: ScriptedUpstream) -> None:
+    """One generation, its lists asked in turn and through bases of more and more of them."""
+    number = push_five(data, "first.example")
+    with WorkerProcess(data, upstream.url) as worker:
+        worker.hear(Hello)
+        for turn, leave in enumerate((5, 2, 1, 0), 1):
+            if leave < 5:
+                merge_in_force(data, leave=leave)
+            for _ in range(2):
+                worker.say(Refresh())
+            used = _wait_for_bases(worker, turn - 1)
+            for tcp in (False, True):
+                assert {name: found(worker, name, tcp) for name in FIVE} == FIVE
+            worker.say(Ping(turn))  # UDP is answered from flows that lived on, TCP is judged anew
+            hello = worker.hear(Hello)
+            assert (hello.generation, hello.ping, hello.trouble) == (number, turn, "")
+        counters = worker.hear(Stats).counters
+        assert counters["swaps"] == 0, "the same generation is no swap"
+    assert used == [number] * 3
+
+
+def test_a_worker_finds_the_base_by_itself_and_a_push_changes_beside_it(
+    data: Path, upstream: ScriptedUpstream
+) -> None:
+    push_five(data, "first.example")
+    merge_in_force(data)
+    with WorkerProcess(data, upstream.url) as worker:
+        worker.hear(Hello)
+        assert {name: found(worker, name) for name in FIVE} == FIVE
+        number = push_five(data, "other.example")
+        worker.say(Prepare(number))
+        worker.say(Commit(number))
+        assert worker.hear(Committed) == Committed(number)
+        changed = FIVE | {"first.example": OPEN, "other.example": BLOCKED}
+        assert {name: found(worker, name) for name in changed} == changed
+
+
+def test_a_damaged_base_is_left_aside(data: Path, upstream: ScriptedUpstream) -> None:
+    push_five(data, "first.example")
+    merge_in_force(data)
+    (path,) = (data / "base").iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with WorkerProcess(data, upstream.url) as worker:
+        assert worker.hear(Hello).trouble == ""
+        assert {name: found(worker, name) for name in FIVE} == FIVE
+    left = [event for event in worker.events() if str(event["event"]).startswith("base left aside")]
+    assert [event["file"] for event in left] == [str(path)]
