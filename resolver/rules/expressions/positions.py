@@ -21,7 +21,7 @@ reached are dropped; what is allowed beside MATCH is dropped too, since found is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from resolver.rules.expressions.faults import Refused
@@ -269,19 +269,14 @@ class _Closures:
 
 
 def pruned(whole: Positions) -> Positions:
-    """Without the positions from which no mark can be reached; the others keep their order."""
+    """Without the positions that nothing reaches, or that reach no mark; the others keep their order."""
     before: list[list[int]] = [[] for _ in whole.octets]
     for number, allowed in enumerate(whole.follow):
         for one in allowed:
             if one >= 0:
                 before[one].append(number)
-    pending = [number for number, allowed in enumerate(whole.follow) if not allowed.isdisjoint(_MARKS)]
-    useful = set(pending)
-    while pending:
-        for number in before[pending.pop()]:
-            if number not in useful:
-                useful.add(number)
-                pending.append(number)
+    ends = [number for number, allowed in enumerate(whole.follow) if not allowed.isdisjoint(_MARKS)]
+    useful = _reachable(ends, before) & _reachable(whole.first, whole.follow)
     kept = sorted(useful)
     new = {old: number for number, old in enumerate(kept)} | {mark: mark for mark in _MARKS}
     return Positions(
@@ -289,6 +284,18 @@ def pruned(whole: Positions) -> Positions:
         tuple(frozenset([new[one] for one in whole.follow[old] if one in new]) for old in kept),
         frozenset([new[one] for one in whole.first if one in new]),
     )
+
+
+def _reachable(start: Iterable[int], steps: Sequence[Iterable[int]]) -> set[int]:
+    """The positions that are reached from these, with these."""
+    pending = [one for one in start if one >= 0]
+    reached = set(pending)
+    while pending:
+        for one in steps[pending.pop()]:
+            if one >= 0 and one not in reached:
+                reached.add(one)
+                pending.append(one)
+    return reached
 
 
 _MARKS: Final = frozenset((MATCH, AT_END))

@@ -190,7 +190,9 @@ class _Reading:
         """A group ends."""
         if len(self._groups) == 1:
             raise self._refuse("regex-brackets")
-        self._add(self._groups.pop().close())
+        group = self._groups.pop().close()
+        # An assertion alone cannot be repeated; a group can, whatever it holds.
+        self._add(_Sized(Series((group.node,)), 1) if isinstance(group.node, Assertion) else group)
         self._at += 1
 
     def _alternative(self) -> None:
