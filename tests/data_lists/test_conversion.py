@@ -1,4 +1,4 @@
-"""Real lists through every notation that can say them, and back: the same rules, found again by their look."""
+"""Real lists through every notation that can say them, and back: the same rules, and found by their look."""
 
 from __future__ import annotations
 
@@ -39,7 +39,6 @@ def same(one: Content, other: Content) -> bool:
     return flags[0] == flags[1] and sides[0] == sides[1]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_is_the_same_in_every_notation_that_can_say_it(name: str) -> None:
     content = read(read_list(name)).content
