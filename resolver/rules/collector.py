@@ -46,6 +46,11 @@ MAX_SIDES: Final = 500_000
 """Side rules of one list, and rules that take one back; a further one is counted and left out. Plain names
 have no bound of their own."""
 
+MAX_AT_NAME: Final = 1000
+MAX_EVERYWHERE: Final = 10_000
+"""Of those, such as stand at one name, and such as every question must be held to (expressions are counted
+elsewhere). Whoever asks pays for each of them: some microsecond."""
+
 _NEVER: Final = rb"((?!))"
 """A pattern that matches nothing and has one group, so that every format has two."""
 
@@ -129,6 +134,7 @@ class Collector:
         self._kind: Kind = kind
         self._flags = flag_table(match, kind)
         self._voids: list[Rule | SideRule] = []
+        self._at: Counter[bytes] = Counter()
         fast = [*list_format.fast, (_NEVER, 0), (_NEVER, 0)][:2]
         self._fast_flags = tuple(self._flags[flags] for _, flags in fast)
         self._fast_if = list_format.fast_if
@@ -240,6 +246,7 @@ class Collector:
             self.found -= len(self.sides) - len(left)
             self.sides = left
         self._voids.clear()
+        self._at.clear()
 
     def _shaped(self, items: Iterable[Item]) -> list[Item]:
         """What a line says, as this list's description has it."""
@@ -269,13 +276,23 @@ class Collector:
             self.rules[key] = self.rules.get(key, line << LINE_SHIFT) | item.flags
             if is_single(key):
                 self.singles.add(key)
-        elif len(self._voids if isinstance(item, Void) else self.sides) >= MAX_SIDES:
+        elif not self._has_room(item):
             self._skip(Skip("unenforceable", "too-many-side-rules"), text, line)
         elif isinstance(item, Void):
             self._voids.append(item.rule)
         else:
             self.found += 1
             self.sides.append(msgspec.structs.replace(item, line=line))
+
+    def _has_room(self, item: SideRule | Void) -> bool:
+        """Whether one more may be kept."""
+        if isinstance(item, Void):
+            return len(self._voids) < MAX_SIDES
+        if not item.expression:
+            self._at[item.key] += 1
+            if self._at[item.key] > (MAX_AT_NAME if item.key else MAX_EVERYWHERE):
+                return False
+        return len(self.sides) < MAX_SIDES
 
     def _take_back(self, rule: Rule) -> None:
         """Remove the flags of one plain rule."""

@@ -281,6 +281,21 @@ def test_side_rules_and_what_takes_them_back_are_bounded(monkeypatch: pytest.Mon
     assert [line.number for line in found.samples["unenforceable"]][:7] == [4, 5, 6, 7, 8, 9, 13]
 
 
+@pytest.mark.parametrize(("rule", "kept"), [(CLIENT, 2), (SideRule(action=BLOCK, clients=("a",)), 3)])
+def test_side_rules_that_one_question_must_ask_are_bounded(
+    monkeypatch: pytest.MonkeyPatch, rule: SideRule, kept: int
+) -> None:
+    monkeypatch.setattr(module, "MAX_AT_NAME", 2)
+    monkeypatch.setattr(module, "MAX_EVERYWHERE", 3)
+    rules: dict[str, list[Item]] = {f"x{n}": [msgspec.structs.replace(rule, types=(n,))] for n in range(5)}
+    found = told(
+        " ".join([*rules, "y", "z"]),
+        {**rules, "y": [REWRITE], "z": [SideRule(action=BLOCK, expression="^a")]},
+    )
+    assert [rule.line for rule in found.sides] == [*range(1, kept + 1), 6, 7]
+    assert found.counts["unenforceable"] == {"too-many-side-rules": 5 - kept}
+
+
 def test_lonely_line_that_takes_back_says_nothing() -> None:
     made = ListFormat("said", (), lambda _: Said({"-x": [Void(PLAIN)], "x": [CLIENT, PLAIN]}))
     collector = Collector(made, "auto", "block")
