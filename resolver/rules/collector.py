@@ -138,7 +138,8 @@ class Collector:
         fast = [*list_format.fast, (_NEVER, 0), (_NEVER, 0)][:2]
         self._fast_flags = tuple(self._flags[flags] for _, flags in fast)
         self._fast_if = list_format.fast_if
-        self._strip = str.rstrip if list_format.indented else str.strip
+        self._strip = str.rstrip if list_format.continues else str.strip
+        self._continues = list_format.continues
         self._find = _finder(tuple(one for one, _ in fast))
 
     def read(self, data: bytes, start: int = 0, progress: Callable[[int], None] | None = None) -> None:
@@ -152,7 +153,9 @@ class Collector:
         while start < size:
             end = data.rfind(b"\n", start, start + _PIECE) + 1
             if end:
-                self._read_piece(data[start:end])
+                end = self._with_tail(data, end)
+                piece = data[start:end]
+                self._read_piece(piece if piece.endswith(b"\n") else piece + b"\n")
             elif start + _PIECE >= size:  # the last line, with no newline behind it
                 end = size
                 self._read_piece(data[start:] + b"\n")
@@ -164,6 +167,13 @@ class Collector:
             if progress is not None:
                 progress(start)
         self._finish()
+
+    def _with_tail(self, data: bytes, end: int) -> int:
+        """The end of a piece behind the lines that continue its last one, where a format has such lines:
+        whether a fast pattern may take a line depends on the one below it."""
+        while end < len(data) and data[end] in self._continues:
+            end = data.find(b"\n", end) + 1 or len(data)
+        return end
 
     def content(self) -> Content:
         """What was found, each rule once."""

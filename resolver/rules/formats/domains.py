@@ -1,7 +1,7 @@
 """Plain names: one on each line, the name itself alone (as AdGuard Home, Pi-hole and blocky read it).
 
-Comments begin with `#`, `!`, `;`, `[` or `//`, and may follow a name after `#`. A line of the form `*.name` is
-read as in the wildcard format, and `/…/` as an expression: they can mean nothing else. Whoever wants plain
+Comments begin with `#`, `!`, `;`, `[` or `//`, and may follow a name after `#`. A line of the form `*.name`
+is read as in the wildcard format, and `/…/` as an expression: they can mean nothing else. Whoever wants plain
 names to cover what is below them, as Technitium and dnscrypt-proxy do, sets the list's `match` to `suffix`.
 """
 

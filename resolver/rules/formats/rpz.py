@@ -29,13 +29,17 @@ from resolver.rules.lines import FAST_NAME, NO_OPTIONS, Item, Options, Skip
 from resolver.rules.model import BLOCK_APEX, BLOCK_BELOW
 from resolver.rules.side import ALLOW, ANSWER, BLOCK, Answer, SideRule
 
+CONTINUES: Final = b" \t\r\n;$("
+"""Octets with which a line may begin that belongs to the one above, or may stand between the two."""
+
 # A million names are two million lines of these two shapes. A line with blanks before it belongs to the
-# owner above, so the line above must not be taken away from the reader.
+# owner above, so the line above must not be taken away from the reader; nor where a comment, a directive or
+# a parenthesis stands between the two.
 _BLOCKED: Final = (
     FAST_NAME
     + rb"(?i:(?<!\.rpz-ip)(?<!\.rpz-nsip)(?<!\.rpz-nsdname)(?<!\.rpz-client-ip)"
     + rb"[ \t]++(?:[0-9]{1,9}[ \t]++)?(?:in[ \t]++)?cname)[ \t]++\.[ \t]*+(?:;[^\n]{0,400}+)?\r?\n"
-    + rb"(?![ \t\r\n])"
+    + rb"(?![" + CONTINUES + rb"])"
 )
 FAST_APEX: Final = _BLOCKED
 FAST_APEX_FLAGS: Final = BLOCK_APEX
@@ -100,7 +104,10 @@ class RpzReader:
         self._seen = number
         entry = self._lines.take(line, number)
         if not isinstance(entry, Entry):
-            return () if entry is None else [entry]
+            if entry is None:
+                return ()
+            self._owner = None if entry.outcome == "invalid" else self._owner
+            return [entry]
         item = self._read_entry(entry)
         return () if item is None else [item]
 
@@ -115,6 +122,7 @@ class RpzReader:
             return self._read_directive(entry.words)
         record = read_record(entry)
         if record is None:
+            self._owner = None  # the next line's blank owner is whoever this line meant
             return _NOT_ZONE
         if record.owner is not None:
             self._owner = record.owner

@@ -22,7 +22,8 @@ class ListFormat(NamedTuple):
     make      the reader, made anew for each list
     ordered   inside such a list the most specific rule counts alone (`resolver.rules.model.Content`)
     fast_if   whether the fast patterns read this list (its octets) as the reader does; None: every list
-    indented  blanks before a line mean something, so the reader is given them
+    continues octets with which a line begins that may belong to the one above; blanks before a line then
+              mean something, and the reader is given them
     """
 
     name: str
@@ -30,7 +31,7 @@ class ListFormat(NamedTuple):
     make: MakeReader
     ordered: bool = False
     fast_if: Callable[[bytes], bool] | None = None
-    indented: bool = False
+    continues: bytes = b""
 
 
 def _stateless(read: Callable[[str], Sequence[Item]]) -> MakeReader:
@@ -52,7 +53,7 @@ FORMATS: Final[Mapping[str, ListFormat]] = {
             rpz.make,
             ordered=True,
             fast_if=rpz.fast_is_right,
-            indented=True,
+            continues=rpz.CONTINUES,
         ),
         ListFormat(
             "unbound",

@@ -28,7 +28,6 @@ LINES = {
     ".": ["|.^"],
     "/ads[0-9]/": ["/ads[0-9]/"],
     "/": ["not-dns path"],
-    "//": ["not-dns path"],
     "*": ["||.^"],
     "*.com": ["||com^"],
     "192.0.2.1": ["invalid ip-address"],
