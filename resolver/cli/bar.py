@@ -1,4 +1,7 @@
-"""A bar on standard error for what takes a while: on a terminal, and nowhere else."""
+"""A bar on standard error for what takes a while: on a terminal, and nowhere else.
+
+Standard output stays clean, so that a result can be piped while somebody watches the bar.
+"""
 
 from __future__ import annotations
 

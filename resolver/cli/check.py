@@ -1,4 +1,17 @@
-"""`belisha check FILE...`: what would Belisha make of these lists? Nothing is sent, nothing changes."""
+"""`belisha check FILE...`: what would Belisha make of these lists? Nothing is sent, nothing changes.
+
+The same reading and the same guard as a push meets, in this process: so the report is that of a dry run,
+without the server, and without a diff to what is in force.
+
+    read      bounded and unpacked (`listfile`), let go of as soon as it is parsed
+    parse     `resolver.rules.parse`; a list that is refused does not keep the others from being read
+    compare   with itself, or, of several, with one another (`together`)
+    show      as lines for people (`findings`) at once, or as one JSON document at the end
+
+Exit status: 0, or 1 when somebody must do something, or 2 when the command line is wrong. The JSON is an
+array with an object for each file in the order given, `{"file": ..., "report": ...}` or `{"file": ...,
+"refusal": {"code", "title", "detail", ...}}`; docs/lists.md promises it to programs.
+"""
 
 from __future__ import annotations
 
@@ -93,6 +106,7 @@ def check(
         cast(Format, format_), cast(Kind, kind), cast(Match, match), Options(rewrites), _guard(unguarded)
     )
     show = _Report(as_json=as_json, no_color=no_color)
+    # A refusal is part of the report, so it is caught here and not by the command line as a whole.
     for path in files:
         try:
             parsed = _parse(path, settings, quiet=as_json)
@@ -161,6 +175,7 @@ class _Report:
 
     def finish(self) -> None:
         """What the lists have in common; and for programs, everything."""
+        # Empty when there was one file: that one was compared with itself when it was read.
         compared = dict(self._together.compare())
         if len(compared) > 1:
             self._show(beside_each_other(compared))

@@ -1,4 +1,13 @@
-"""`belisha convert FILE --to FORMAT`: the same list in another notation, or a refusal that says why not."""
+"""`belisha convert FILE --to FORMAT`: the same list in another notation, or a refusal that says why not.
+
+The list is read as its writer meant it: with trust in its addresses, so that they are carried over and not
+turned to blocks, and without a guard, since nothing is put in force. Then every rule is asked whether the
+other notation can say it (`resolver.rules.writers`), before the first line is written. What is understood and
+not kept (a trigger that no forwarder can see, a rule too many) would be lost as well, and refuses the whole.
+Invalid lines and rules for browsers say nothing that could be lost; they are counted on standard error.
+
+No time stands in the result: the same list gives the same octets, so that a job can compare them.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +91,11 @@ def convert(file: Path, to: str, from_: str, target: Path | None) -> None:
 
 
 def _refuse_losses(parsed: Parsed, to: str) -> None:
-    """Raises Sentence when some rule would not be the same in the other notation."""
+    """Raises Sentence when some rule would not be the same in the other notation.
+
+    All of them are counted, by reason, and the first of each reason are named with their lines, so that
+    whoever wants the conversion knows what to take out of the list.
+    """
     report = parsed.report
     if report.unenforceable:
         what = output.count(report.unenforceable, "rule")
@@ -141,7 +154,10 @@ def _write(lines: Iterable[str], file: IO[str]) -> None:
 
 
 def _replace(target: Path, lines: Iterable[str]) -> None:
-    """Write beside the target and move it there when it is whole. Raises StoreError."""
+    """Write beside the target and move it there when it is whole. Raises StoreError.
+
+    Whoever reads the target meanwhile (a resolver that reloads) sees the old file or the new one.
+    """
     beside = None
     try:
         # The rights of a file that is replaced stay; a new one gets those that the account gives.

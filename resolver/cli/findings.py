@@ -1,7 +1,16 @@
 """A report as people read it: lines of text, each with what it is, for `belisha check`.
 
-What matters most stands first and last: what the list is, and what is wrong with it. Texts, names and titles
-were written by others and go through `output.plain`. Nothing here prints, and nothing reads a list.
+What matters most stands first and last: what the list is, and what is wrong with it.
+
+    name: rules               head
+    format, title, lines      what it is, and what it says of itself
+    counts of rules           what it does
+    counts of other lines     what is no rule, and no fault
+    lines to look at          held back, not enforceable, invalid: number, text, sentence, code
+    warnings, verdict         is anything wrong?
+
+Every line carries a *tone*, what it means and not what colour it has; `check` knows colours. Texts, names and
+titles were written by others and go through `output.plain`. Nothing here prints, and nothing reads a list.
 """
 
 from __future__ import annotations
@@ -77,7 +86,7 @@ def describe(name: str, report: Report) -> Iterator[Finding]:
 
 
 def refused(name: str, error: RequestError) -> Iterator[Finding]:
-    """A list that was refused as a whole."""
+    """A list that was refused as a whole. Where lines were read, the first of those that are to blame."""
     yield Finding(f"{plain(name)}: refused", "head")
     yield Finding(f"  {plain(error.title)} ({plain(error.code)})", "fault")
     yield Finding(f"  {plain(error)}")
@@ -112,7 +121,10 @@ def _idle(comparison: Comparison) -> Iterator[Finding]:
 
 
 def has_errors(report: Report) -> bool:
-    """Whether somebody must do something: a fault, or a rule that was held back."""
+    """Whether somebody must do something: a fault, or a rule that was held back.
+
+    Rules that cannot be obeyed here are none: nothing about the list would make them so.
+    """
     return bool(report.invalid_total or report.held)
 
 
@@ -180,7 +192,7 @@ def _by_code(what: str, total: int, by_code: Mapping[str, int]) -> Iterator[Find
 def _kind_of_lines(
     what: str, total: int, lines: Sequence[BadLine], tone: Tone = "fault"
 ) -> Iterator[Finding]:
-    """Lines that somebody should look at."""
+    """A kind of lines that somebody should look at: how many, and the first of them."""
     if total:
         yield Finding(_counted(total, what), tone)
         yield from offenders(lines, total)

@@ -1,7 +1,8 @@
 """Files of lists, as `belisha check` and `belisha convert` read them: plain or packed, and bounded.
 
 What a file is packed with is seen in its first octets, so that its name does not matter and standard
-input may be packed too. The bound is that of a push: what is read here can be pushed.
+input may be packed too. The bound is that of a push: what is read here can be pushed. A file that cannot be
+read raises the error that the API answers with, so that both read alike.
 """
 
 from __future__ import annotations

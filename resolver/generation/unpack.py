@@ -57,6 +57,7 @@ class _Gzip:
         self.unused = b""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        """See `_Decoder`. zlib keeps what it has not looked at, and gives it back."""
         while not self.done:
             piece = self._zlib.decompress(data, _PIECE)
             yield piece
@@ -83,6 +84,7 @@ class _Zstd:
         self.unused = b""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
+        """See `_Decoder`. zstd keeps to itself what it has not looked at, and is asked until it wants more."""
         while not self.done:
             yield self._frame.decompress(data, _PIECE)
             data = b""
@@ -100,6 +102,7 @@ class _Plain:
         self._left = limit
 
     def feed(self, data: bytes, sink: Callable[[bytes], object]) -> None:
+        """See `Unpacker`."""
         self._left -= len(data)
         if self._left < 0:
             raise _too_large(self._limit)
@@ -130,6 +133,7 @@ class _Packed:
         self._begun = False
 
     def feed(self, data: bytes, sink: Callable[[bytes], object]) -> None:
+        """See `Unpacker`. What was handed over before an error is part of no whole, and counts for nothing."""
         try:
             while data:
                 self._begun = True
@@ -146,6 +150,7 @@ class _Packed:
             raise UnpackError("encoding-broken", f"It cannot be unpacked ({error}).") from error
 
     def finish(self) -> None:
+        """See `Unpacker`. An end is where a member or frame has just ended, and at least one was there."""
         if self._open is not None or not self._begun:
             raise UnpackError("body-truncated", "The packed stream ends before its end mark.")
 

@@ -31,7 +31,10 @@ _PLAIN: Final = {BLOCK: _BLOCK, ALLOW: _ALLOW}
 
 
 def _side(rule: SideRule) -> list[str]:
-    """What is said of every name, or of names with the same end."""
+    """What is said of every name, or of names with the same end.
+
+    `/*name/` matches in the middle of a label, too: just what an expression with an end and no start does.
+    """
     form = _PLAIN.get(rule.action)
     place = _END_OF(rule.expression) if rule.expression else None
     if form is None or rule.key or (rule.expression and not place):

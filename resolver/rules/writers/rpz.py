@@ -13,7 +13,6 @@ specific record decides; where allow at any depth would decide otherwise, the ru
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
 from typing import Final
 
 from resolver.dns import rdata, registry
@@ -21,10 +20,8 @@ from resolver.dns.names import to_text
 from resolver.rules.model import (
     ALLOW_APEX,
     ALLOW_BELOW,
-    ALLOW_BOTH,
     BLOCK_APEX,
     BLOCK_BELOW,
-    BLOCK_BOTH,
     FLAGS_MASK,
     name_of,
 )
@@ -115,12 +112,15 @@ def _data(rule: SideRule) -> list[str]:
     special = {Answer(silent=True): _DROP, Answer(by_tcp=True): _TCP_ONLY, Answer(): _NODATA}
     if answer in special:
         return [special[answer]]
-    records = [_record(record, answer.ttl) for record in answer.records if not answer.rcode]
-    return [] if None in records else [text for text in records if text]
+    return [] if answer.rcode else [_record(record, answer.ttl) for record in answer.records]
 
 
-def _record(record: Record, ttl: int) -> str | None:
-    """One record of local data; None if its RDATA has no text."""
+def _record(record: Record, ttl: int) -> str:
+    """One record of local data.
+
+    Types that have no words here are written in the notation for any type (RFC 3597 5). Strings are quoted,
+    because a word ends at a blank.
+    """
     words = rdata.to_words(record.rtype, record.rdata)
     if words is None:
         words = rdata.to_unknown(record.rdata)
@@ -132,13 +132,8 @@ def _record(record: Record, ttl: int) -> str | None:
     return " ".join((str(ttl), registry.type_name(record.rtype), *shown))
 
 
-def _lacks() -> Sequence[tuple[int, str]]:
-    """One record for one owner."""
-    return [(BLOCK_BOTH | ALLOW_BOTH, "A name has one record in a zone; this one is blocked and allowed.")]
-
-
 RPZ: Final = Writer(
-    "rpz", ";", _forms(), _lacks(), _side,
+    "rpz", ";", _forms(), (), _side,
     "A policy zone knows names, and addresses of clients and answers; no expressions or other conditions.",
     head=_HEAD, single=True, closest=True,
 )  # fmt: skip

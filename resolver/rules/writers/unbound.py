@@ -33,7 +33,11 @@ _PLAIN: Final = {BLOCK: _BLOCK, ALLOW: _ALLOW}
 
 
 def _side(rule: SideRule) -> list[str]:
-    """What is said of every name, and answers with records."""
+    """What is said of every name, and answers with records.
+
+    Quotes within the quotes of `local-data` are read differently from version to version, so a record that
+    needs any is a loss.
+    """
     if rule.reach == BOTH and not rule.key and rule.action in _PLAIN:
         return [_PLAIN[rule.action].format("")]
     if rule.reach != APEX or rule.answer is None:
