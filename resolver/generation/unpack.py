@@ -84,7 +84,7 @@ class _Zstd:
         self.unused = b""
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """See `_Decoder`. zstd keeps to itself what it has not looked at, and is asked until it wants more."""
+        """See `_Decoder`. zstd keeps what it has not looked at inside; it is asked until it wants more."""
         while not self.done:
             yield self._frame.decompress(data, _PIECE)
             data = b""
@@ -133,7 +133,7 @@ class _Packed:
         self._begun = False
 
     def feed(self, data: bytes, sink: Callable[[bytes], object]) -> None:
-        """See `Unpacker`. What was handed over before an error is part of no whole, and counts for nothing."""
+        """See `Unpacker`. What was handed over before an error is part of no whole: it is nothing."""
         try:
             while data:
                 self._begun = True

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resolver.cli import main
 from resolver.cli.listfile import LONG
@@ -110,6 +112,18 @@ def test_several_files_are_compared(file: Path) -> None:
     lines = result.stdout.splitlines()
     at = lines.index("Beside each other")
     assert lines[at + 1 : at + 3] == [f"  {file}", f"             1  also in {other}"]
+
+
+OCTETS = st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))
+
+
+@given(OCTETS, st.sampled_from(["auto", "rpz", "adblock", "pihole-regex", "unbound"]))
+def test_no_octets_are_a_traceback(octets: bytes, notation: str) -> None:
+    """Whatever a file holds, the outcome is a report or a refusal."""
+    for shape in ((), ("--json",)):
+        result = run("-", "--format", notation, *shape, stdin=octets)
+        assert result.exit_code in (0, 1)
+        assert set(result.stdout) <= {"\n"} | {letter for letter in result.stdout if letter.isprintable()}
 
 
 def test_json_is_one_document_with_the_report_of_the_api(file: Path, tmp_path: Path) -> None:

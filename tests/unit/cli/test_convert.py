@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resolver.cli import main
 from resolver.rules.model import FLAGS_MASK
 from resolver.rules.parse import parse_list
+from resolver.rules.writers.table import WRITERS
 
 
 def run(*arguments: str, stdin: bytes | None = None) -> Result:
@@ -164,6 +167,14 @@ def test_a_list_that_is_refused(file: Path) -> None:
 @pytest.mark.parametrize("arguments", [("FILE",), ("FILE", "--to", "excel"), ("missing", "--to", "hosts")])
 def test_a_wrong_command_line(file: Path, arguments: tuple[str, ...]) -> None:
     assert run(*(str(file) if word == "FILE" else word for word in arguments)).exit_code == 2
+
+
+@given(st.binary(max_size=200), st.sampled_from(sorted(WRITERS)))
+def test_no_octets_are_a_traceback(octets: bytes, to: str) -> None:
+    """Whatever a file holds, the outcome is a list or a sentence."""
+    result = run("-", "--to", to, stdin=b"||a.example^\n" + octets)
+    assert result.exit_code in (0, 1)
+    assert result.exit_code == 0 or result.stderr.startswith("belisha: ")
 
 
 def test_as_a_process_in_a_pipe() -> None:
