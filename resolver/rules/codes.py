@@ -53,7 +53,7 @@ LINE_CODES: Final[Mapping[str, str]] = {
     # What is no expression that can be searched for in linear time.
     "regex-empty": "There is no expression.",
     "regex-too-long": "The expression is longer than 1000 characters.",
-    "regex-not-ascii": "An expression is ASCII; write other letters as they stand in DNS (`xn--`).",
+    "regex-not-ascii": "An expression is printable ASCII; write other letters as DNS does (`xn--`).",
     "regex-brackets": "A bracket is opened and not closed, or closed and not opened.",
     "regex-nothing-to-repeat": "A repetition stands where there is nothing to repeat.",
     "regex-repeat": "What stands between these braces is no repetition.",

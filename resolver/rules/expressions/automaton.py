@@ -52,7 +52,7 @@ _MAX_SPENT: Final = 200_000
 
 
 def check(text: str) -> Fault | None:
-    """Why an expression cannot be used; None when it can. Some 0.5 ms for a typical one, 20 ms at most."""
+    """Why an expression cannot be used; None when it can. Some 0.5 ms for a typical one, 50 ms at most."""
     cost = _cost(text)
     return cost if isinstance(cost, Fault) else None
 

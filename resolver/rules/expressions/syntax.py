@@ -119,7 +119,7 @@ class _Reading:
         text = self._text
         if len(text) > MAX_EXPRESSION:
             raise Refused("regex-too-long")
-        if not text.isascii():
+        if not (text.isascii() and text.isprintable()):
             raise Refused("regex-not-ascii")
         if not text:
             raise Refused("regex-empty")

@@ -87,6 +87,7 @@ FAULTS = {
     "": ("regex-empty", 0),
     "a" * (MAX_EXPRESSION + 1): ("regex-too-long", 0),
     "bü": ("regex-not-ascii", 0),
+    "a\rb": ("regex-not-ascii", 0),
     "a(b": ("regex-brackets", 2),
     "a)b": ("regex-brackets", 2),
     "a[b": ("regex-brackets", 2),
