@@ -169,9 +169,10 @@ class Collector:
         self._finish()
 
     def _with_tail(self, data: bytes, end: int) -> int:
-        """The end of a piece behind the lines that continue its last one, where a format has such lines:
-        whether a fast pattern may take a line depends on the one below it."""
-        while end < len(data) and data[end] in self._continues:
+        """The end of a piece behind a line that continues its last one, where a format has such lines:
+        whether a fast pattern may take a line depends on the one below it. One is enough, since none that
+        continues another is for a fast pattern; a list of nothing else is still read in pieces."""
+        if end < len(data) and data[end] in self._continues:
             end = data.find(b"\n", end) + 1 or len(data)
         return end
 
