@@ -127,7 +127,7 @@ class Explained(msgspec.Struct, frozen=True):
     `name` is the name as it is asked on the wire (`xn--` where it was written otherwise), `client` the
     address that asks (null: one that no rule is about). `list`, `rule` and `line` are those of the rule that
     decided (null: none did); `matches` is every rule that speaks of the question. Of them, highest first:
-    important allow, important block or answer, allow, answer, block. `for_everybody` is false when
+    important allow, important answer, important block, allow, answer, block. `for_everybody` is false when
     another client may get another verdict. A special-use name (RFC 6761) is answered by Belisha, and no
     list blocks localhost: look at `answer`.
     """

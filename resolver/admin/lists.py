@@ -304,8 +304,9 @@ ROUTES: Final[list[Route]] = [
     Route(
         hdrs.METH_PUT, "/v1/lists/{id}", "admin", put_list, "Describe a list, or create one",
         "Replaces the whole description; what is left out gets its default. `enabled` and `title` change"
-        " at once, `format` and `unguarded` with the next content or line. `kind`, `match` and `rewrites` say"
-        " how lines are read, so a list that has content needs its content with them (POST /v1/transactions).",
+        " at once, `format` and `unguarded` with the next content or line. `kind`, `match` and `rewrites`"
+        " say how lines are read, so a list that has content needs its content with them (POST"
+        " /v1/transactions).",
         query=_CHANGE, body=ListDescription, responses={200: ListChanged, 201: ListChanged},
         problems=("content-needed", "too-many-lists"), etag=True, seconds=CHANGE_SECONDS,
     ),

@@ -10,26 +10,18 @@ client may get another ruling then, and nobody may remember this one for all.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 from typing import Final
 
+from resolver.rules.networks import Address, Network, address_of, network_of, packed_address
 from resolver.rules.side import APEX, BELOW, BOTH, SideRule
-
-_BITS: Final = {4: 32, 6: 128}
-_MAPPED_BITS: Final = 96
-"""Bits of an IPv6 address before the IPv4 address that it carries (RFC 4291 2.5.5.2)."""
-
-_Network = tuple[int, int, int]
-"""Version, first address as a number, and by how many bits an address is shifted to be compared."""
 
 
 class Asked:
     """One question: its index key, its type, who asks, and (if an answer is there) its addresses.
 
-    client     the client's address as text, "" when nobody knows; a scope (`%eth0`) is dropped
-    addresses  packed addresses of an answer, 4 or 16 octets each
+    client     the client's address, given as text; None when nobody knows
+    addresses  those of an answer, given packed, 4 or 16 octets each
     names      names by which the client is known, folded
     tags       what kind of device or user it is
     """
@@ -47,8 +39,8 @@ class Asked:
     ) -> None:
         self.key: Final = key
         self.qtype: Final = qtype
-        self.client: Final = client
-        self.addresses: Final = addresses
+        self.client: Final = address_of(client)
+        self.addresses: Final = tuple(map(packed_address, addresses))
         self.names: Final = names
         self.tags: Final = tags
         self.common = True
@@ -64,7 +56,7 @@ def applies(rule: SideRule, asked: Asked) -> bool:
         return False
     if rule.outside and any(lies_under(asked.key, key) for key in rule.outside):
         return False
-    if rule.addresses and not any(_holds(text, rule.addresses) for text in _texts(asked)):
+    if rule.addresses and not any(_holds(address, rule.addresses) for address in asked.addresses):
         return False
     return not rule.for_some or _suits(rule, asked)
 
@@ -86,16 +78,16 @@ def specificity(name: bytes, rule: SideRule | None, asked: Asked) -> tuple[int, 
     answer; of names the most specific; of networks the longest prefix, then the smallest address.
     """
     if rule is not None and rule.clients and not rule.key:
-        return (2, *_closest(asked.client, rule.clients))
+        return (2, *_closest([asked.client] if asked.client else [], rule.clients))
     if rule is not None and rule.addresses:
-        return (0, *max((_closest(text, rule.addresses) for text in _texts(asked)), default=(0, 0)))
+        return (0, *_closest(asked.addresses, rule.addresses))
     return 1, len(name), 0
 
 
 def _suits(rule: SideRule, asked: Asked) -> bool:
     """Whether this client is meant."""
     asked.common = False
-    client, names = asked.client.partition("%")[0], asked.names
+    client, names = asked.client, asked.names
 
     def is_one_of(clients: Sequence[str]) -> bool:
         return _holds(client, clients) or any(name in names for name in clients)
@@ -111,52 +103,17 @@ def _suits(rule: SideRule, asked: Asked) -> bool:
     )
 
 
-def _holds(address: str, networks: Sequence[str]) -> bool:
-    """Whether one of the networks holds the address. Names among them are no networks."""
-    number = _number(address)
-    if number is None:
-        return False
-    version, value = number
-    for text in networks:
-        network = _network(text)
-        if network and network[0] == version and value >> network[2] == network[1] >> network[2]:
-            return True
-    return False
+def _networks(texts: Sequence[str]) -> list[Network]:
+    """The networks among these texts; names of clients are none."""
+    return [network for text in texts if (network := network_of(text))]
 
 
-def _closest(address: str, networks: Sequence[str]) -> tuple[int, int]:
-    """Prefix length of the closest network that holds the address, and its first address, negated."""
-    held = [network for text in networks if _holds(address, (text,)) and (network := _network(text))]
-    weights = ((_BITS[version] - shift, -first) for version, first, shift in held)
-    return max(weights, default=(0, 0))
+def _holds(address: Address | None, texts: Sequence[str]) -> bool:
+    """Whether one of the networks holds the address."""
+    return address is not None and any(network.holds(address) for network in _networks(texts))
 
 
-def _texts(asked: Asked) -> list[str]:
-    """The addresses of the answer as text."""
-    return [str(ipaddress.ip_address(packed)) for packed in asked.addresses]
-
-
-@lru_cache(maxsize=4096)
-def _number(address: str) -> tuple[int, int] | None:
-    """Version and number of an address; an IPv4 address in IPv6 clothes (RFC 4291 2.5.5.2) is an IPv4 one."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return parsed.version, int(parsed)
-
-
-@lru_cache(maxsize=65_536)
-def _network(text: str) -> _Network | None:
-    """A network in CIDR notation, taken apart as `_number` does; None for anything else."""
-    try:
-        parsed = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
-    if isinstance(parsed, ipaddress.IPv6Network) and parsed.prefixlen >= _MAPPED_BITS:
-        inner = parsed.network_address.ipv4_mapped
-        if inner:
-            parsed = ipaddress.IPv4Network((inner, parsed.prefixlen - _MAPPED_BITS))
-    return parsed.version, int(parsed.network_address), parsed.max_prefixlen - parsed.prefixlen
+def _closest(addresses: Sequence[Address], texts: Sequence[str]) -> tuple[int, int]:
+    """Prefix length of the closest network that holds one of the addresses, and its first one, negated."""
+    held = [one for one in _networks(texts) if any(map(one.holds, addresses))]
+    return max(((one.prefix, -one.first) for one in held), default=(0, 0))

@@ -2,7 +2,7 @@
 
 Precedence, over all lists, highest first (docs/lists.md has the table with its peers):
 
-    important allow > important block or answer > allow > answer > block
+    important allow > important answer > important block > allow > answer > block > only by TCP
 
 Allow wins at any depth and across lists, as users of AdGuard Home and Technitium know it (a school that
 allows example.org is not surprised by a list that blocks ads.example.org). Within a level the most
@@ -109,7 +109,12 @@ class RuleMatch(NamedTuple):
     @property
     def answers(self) -> bool:
         """Whether this rule says itself what is answered."""
-        return self.side is not None and self.side.action == side.ANSWER
+        return self.side is not None and self.side.action == side.ANSWER and not self.by_tcp
+
+    @property
+    def by_tcp(self) -> bool:
+        """Whether this rule asks to come again over TCP, and says nothing there (RPZ: TCP-ONLY)."""
+        return bool(self.side and self.side.answer and self.side.answer.by_tcp)
 
     @property
     def important(self) -> bool:
@@ -133,12 +138,13 @@ class Ruleset:
     without it the lists are asked in turn, which is the same and slower.
     """
 
-    __slots__ = ("_match", "_searching", "lists")
+    __slots__ = ("_match", "_searching", "lists", "watches_addresses")
 
     def __init__(self, lists: Sequence[PolicyList] = (), match: Callable[[bytes], int] | None = None) -> None:
         self.lists: Final = tuple(lists)
         self._match: Final = match or _in_turn([entry.rules for entry in self.lists])
         self._searching: Final = tuple(entry.rules for entry in self.lists if entry.rules.searches)
+        self.watches_addresses: Final = any(entry.rules.watches for entry in self.lists)
 
     def rule(self, folded: bytes, qtype: int, client: str = "") -> Ruling:
         """The ruling for a lower-cased wire name, a type, and a client's address as text ("": unknown)."""
@@ -150,15 +156,10 @@ class Ruleset:
     def rule_answer(self, folded: bytes, qtype: int, client: str, addresses: Sequence[bytes]) -> Ruling:
         """The ruling when the answer holds these addresses (packed): what RPZ-IP rules add. Asked only of
         what `rule` left alone."""
-        if not self._searching or not addresses:
+        if not self.watches_addresses or not addresses:
             return LEFT_ALONE
         asked = Asked(key_of(folded), qtype, client, tuple(addresses))
         return _ruling(*_decide(self._everything(folded, asked)), asked)
-
-    @property
-    def watches_addresses(self) -> bool:
-        """Whether `rule_answer` can say anything."""
-        return any(rule.addresses for entry in self.lists for rule in entry.rules.everywhere)
 
     def verdict(self, folded: bytes, qtype: int = 1, client: str = "") -> int:
         """The verdict alone."""
@@ -183,17 +184,19 @@ class Ruleset:
     def _is_sought(self, folded: bytes, asked: Asked) -> bool:
         """Whether a rule that no name leads to applies."""
         subject = subject_of(folded)
-        return any(
-            applies(rule, asked)
-            for rules in self._searching
-            for rule in (*rules.everywhere, *rules.found_in(subject))
-        )
+        for rules in self._searching:
+            candidates = [*rules.met_by(asked.client, ()), *rules.found_in(subject)]
+            if any(applies(rule, asked) for rule in candidates):
+                return True
+            asked.common = asked.common and not rules.tells_clients_apart
+        return False
 
     def _aside(self, rules: CompiledList, folded: bytes, asked: Asked) -> list[SideRule]:
         """The side rules of one list that apply, in no order."""
-        candidates = [*rules.asides(asked.key), *rules.everywhere]
+        candidates = [*rules.asides(asked.key), *rules.met_by(asked.client, asked.addresses)]
         if rules.searches:
             candidates += rules.found_in(subject_of(folded))
+        asked.common = asked.common and not rules.tells_clients_apart
         return [rule for rule in candidates if applies(rule, asked)]
 
     def _everything(self, folded: bytes, asked: Asked) -> list[RuleMatch]:
@@ -237,6 +240,8 @@ _LEVELS: Final[tuple[tuple[Callable[[RuleMatch], bool], int], ...]] = (
     (lambda match: match.allows, ALLOWED),
     (lambda match: match.answers, ANSWERED),
     (lambda match: match.blocks, BLOCKED),
+    # Last: over TCP it says nothing, and must not open there what another rule blocks.
+    (lambda match: match.by_tcp, ANSWERED),
 )
 
 

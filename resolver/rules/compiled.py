@@ -3,8 +3,8 @@
     match       which verdict bits the list has for a name. The hot path, see below
     explain     which of its plain rules speak of a name, with their lines, for people
     asides      which side rules a name leads to; their other conditions are for whoever asks
-    everywhere  the side rules that no name leads to
-    found_in    those of them whose expression is found in a name
+    found_in    which expressions are found in a name
+    met_by      which of the rules that neither leads to a client, or an answer's addresses, may meet
     content     everything back, to take a diff or to change single names
 
 A name is looked up by its key (reversed wire name, `resolver.rules.model`). The trie returns every
@@ -43,6 +43,7 @@ from resolver.rules.model import (
     Content,
     name_of,
 )
+from resolver.rules.networks import Address, NetworkIndex, network_of
 from resolver.rules.side import SideRule, canonical
 from resolver.rules.sides import Sides
 
@@ -99,9 +100,13 @@ class CompiledList:
         self._trie = map_trie(layout.octets_of(view, header.trie), header.entries)
         self._prefixes = self._trie.prefixes
         self._sides = Sides(layout.octets_of(view, header.sides))
-        self.everywhere: Final[tuple[SideRule, ...]] = tuple(
-            rule for rule in self._sides.everywhere if not rule.expression
+        placed = [one for one in enumerate(self._sides.everywhere) if not one[1].expression]
+        self.everywhere: Final = tuple(rule for _, rule in placed)
+        self._anywhere = [(place, rule) for place, rule in placed if not _leads(rule)]
+        self._by_client = NetworkIndex(
+            (place, rule, rule.clients) for place, rule in placed if _leads(rule) and not rule.addresses
         )
+        self._by_address = NetworkIndex((place, rule, rule.addresses) for place, rule in placed)
         self._expressions = tuple(rule for rule in self._sides.everywhere if rule.expression)
         self._matcher = Matcher(layout.octets_of(view, header.automata)) if self._expressions else None
 
@@ -110,8 +115,28 @@ class CompiledList:
 
     @property
     def searches(self) -> bool:
-        """Whether rules stand here that no name leads to: expressions, clients, every name."""
-        return bool(self._expressions or self.everywhere)
+        """Whether rules stand here that no name leads to, and that a question may meet."""
+        return bool(self._expressions or self._anywhere or self._by_client)
+
+    @property
+    def watches(self) -> bool:
+        """Whether there are rules for the addresses of answers."""
+        return bool(self._by_address)
+
+    @property
+    def tells_clients_apart(self) -> bool:
+        """Whether there are rules on every name for some clients."""
+        return bool(self._by_client)
+
+    def met_by(self, client: Address | None, addresses: Iterable[Address]) -> list[SideRule]:
+        """The rules that no name and no expression leads to, and that may apply to this client and to an
+        answer with these addresses; in canonical order."""
+        found = dict(self._anywhere)
+        if client is not None:
+            found.update(self._by_client.find(client))
+        for address in addresses:
+            found.update(self._by_address.find(address))
+        return [found[place] for place in sorted(found)] if found else []
 
     def match(self, key: bytes) -> int:
         """BLOCKED | ALLOWED | CONDITIONAL bits for the key of a lower-cased name; 0 when no rule with a
@@ -203,6 +228,13 @@ class CompiledList:
         """Flags and line of the key with this id."""
         value: int = _VALUE.unpack_from(self._values, 4 * key_id)[0]
         return value
+
+
+def _leads(rule: SideRule) -> bool:
+    """Whether networks lead to the rule, and nothing else does."""
+    if rule.addresses:
+        return True
+    return bool(rule.clients) and all(map(network_of, rule.clients))
 
 
 def ancestors(key: bytes, found: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,8 @@ shares no code with the index, the conditions or the ruling: names are tuples of
 of the standard library, expressions are searched with `re`.
 
     reach       APEX the name itself, BELOW what is under it
-    precedence  important allow, important answer, important block, allow, answer, block
+    precedence  important allow, important answer, important block, allow, answer, block, and at last,
+                important or not, an answer that only asks to come again over TCP
     ordered     of such a list one rule takes part: client, then name, then address of the answer; the
                 longest name or prefix, then the smallest address; then a plain rule, then canonical order
     cancel      an answer that a cancelling rule names (or none in particular) takes no part
@@ -49,6 +50,10 @@ class Voice(NamedTuple):
     def important(self) -> bool:
         return self.rule is not None and self.rule.important
 
+    @property
+    def by_tcp(self) -> bool:
+        return self.rule is not None and self.rule.answer is not None and self.rule.answer.by_tcp
+
 
 def labels_of(key: bytes) -> Labels:
     """An index key → labels, the leftmost first."""
@@ -74,12 +79,18 @@ def decide(lists: Sequence[model.Content], question: Question) -> tuple[int, Ans
         level = [voice for voice in voices if voice.important >= important]
         if any(side.ALLOW in voice.actions for voice in level):
             return model.ALLOWED, None
-        answers = [voice for voice in level if side.ANSWER in voice.actions and not _cancelled(voice, voices)]
+        answers = [voice for voice in level if _answers(voice, voices) and not voice.by_tcp]
         if answers:
             return 8, _sum(answers)
         if any(side.BLOCK in voice.actions for voice in level):
             return model.BLOCKED, None
-    return 0, None
+    last = [voice for voice in voices if _answers(voice, voices)]
+    return (8, _sum(last)) if last else (0, None)
+
+
+def _answers(voice: Voice, voices: Sequence[Voice]) -> bool:
+    """Whether a rule answers, and no other takes that back."""
+    return side.ANSWER in voice.actions and not _cancelled(voice, voices)
 
 
 def _plain(place: int, names: model.Rules, question: Question) -> list[Voice]:

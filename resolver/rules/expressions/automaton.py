@@ -17,6 +17,7 @@ An `Allowance` bounds what one list may ask for. This module must not know rules
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from resolver.dns.names import Fault
@@ -109,8 +110,15 @@ def build(sources: Sequence[str]) -> bytes:
     """The tables of these expressions for `Matcher`; equal sources, equal tables.
 
     Each must have passed `check`; raises ValueError naming the first that cannot be used. Some 1 ms
-    for each of a typical list.
+    for each of a typical list. The last tables are remembered: a list's expressions are searched by the
+    guard before they are compiled.
     """
+    return _build(tuple(sources))
+
+
+@lru_cache(maxsize=1)
+def _build(sources: tuple[str, ...]) -> bytes:
+    """What `build` makes."""
     always: list[int] = []
     members: list[_Member] = []
     further: list[Named] = []

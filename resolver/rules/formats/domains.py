@@ -9,9 +9,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from resolver.rules.expressions.automaton import Allowance, check
 from resolver.rules.formats import hosts, wildcard
-from resolver.rules.formats.regex import read_slashed
-from resolver.rules.lines import COMMENT, FAST_END, FAST_NAME, Item, Skip, is_address, read_name, url_part
+from resolver.rules.formats.regex import Check, is_slashed, read_slashed
+from resolver.rules.lines import (
+    COMMENT,
+    FAST_END,
+    FAST_NAME,
+    Item,
+    LineReader,
+    Options,
+    Skip,
+    is_address,
+    read_name,
+    url_part,
+)
 from resolver.rules.model import BLOCK_APEX
 from resolver.rules.side import BLOCK
 
@@ -19,14 +31,20 @@ FAST: Final = FAST_NAME + FAST_END
 FAST_FLAGS: Final = BLOCK_APEX
 
 
-def read(line: str) -> list[Item]:
+def make(_options: Options) -> LineReader:
+    """The reader of one list: all its expressions share an allowance."""
+    usable = Allowance().check
+    return LineReader(lambda line: read(line, usable))
+
+
+def read(line: str, usable: Check = check) -> list[Item]:
     """One line of a list of plain names."""
     if line.startswith((*hosts.COMMENT_MARKS, "//")):
         return COMMENT
     if line.startswith("*"):
-        return wildcard.read(line)
-    if len(line) > 2 and line.startswith("/") and line.endswith("/"):
-        return [read_slashed(line, BLOCK)]
+        return wildcard.read(line, usable)
+    if is_slashed(line):
+        return [read_slashed(line, BLOCK, usable)]
     words = line.partition("#")[0].split()
     if len(words) > 1:
         return [Skip("invalid", "hosts-line" if is_address(words[0]) else "several-words")]

@@ -39,7 +39,9 @@ _BLOCKED: Final = (
     FAST_NAME
     + rb"(?i:(?<!\.rpz-ip)(?<!\.rpz-nsip)(?<!\.rpz-nsdname)(?<!\.rpz-client-ip)"
     + rb"[ \t]++(?:[0-9]{1,9}[ \t]++)?(?:in[ \t]++)?cname)[ \t]++\.[ \t]*+(?:;[^\n]{0,400}+)?\r?\n"
-    + rb"(?![" + CONTINUES + rb"])"
+    + rb"(?!["
+    + CONTINUES
+    + rb"])"
 )
 FAST_APEX: Final = _BLOCKED
 FAST_APEX_FLAGS: Final = BLOCK_APEX

@@ -8,11 +8,11 @@ reader gets, so a pattern may be narrow but never wrong; a test holds each patte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from resolver.rules.formats import adblock, dnsmasq, domains, hosts, pihole, regex, rpz, unbound, wildcard
-from resolver.rules.lines import Item, LineReader, MakeReader
+from resolver.rules.lines import MakeReader
 
 
 class ListFormat(NamedTuple):
@@ -34,16 +34,11 @@ class ListFormat(NamedTuple):
     continues: bytes = b""
 
 
-def _stateless(read: Callable[[str], Sequence[Item]]) -> MakeReader:
-    """A reader for a format whose lines stand alone and ask for no options."""
-    return lambda _options: LineReader(read)
-
-
 FORMATS: Final[Mapping[str, ListFormat]] = {
     one.name: one
     for one in (
         ListFormat("hosts", ((hosts.FAST, hosts.FAST_FLAGS),), hosts.make),
-        ListFormat("domains", ((domains.FAST, domains.FAST_FLAGS),), _stateless(domains.read)),
+        ListFormat("domains", ((domains.FAST, domains.FAST_FLAGS),), domains.make),
         ListFormat("wildcard", ((wildcard.FAST, wildcard.FAST_FLAGS),), wildcard.make),
         ListFormat("adblock", ((adblock.FAST, adblock.FAST_FLAGS),), adblock.make),
         ListFormat("dnsmasq", ((dnsmasq.FAST, dnsmasq.FAST_FLAGS),), dnsmasq.make),

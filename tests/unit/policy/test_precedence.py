@@ -79,6 +79,18 @@ def test_each_level_beats_each_below_it(higher: str, lower: str) -> None:
             assert {match.side for match in found.matches} == set(rules)
 
 
+@pytest.mark.parametrize("other", LEVELS)
+@pytest.mark.parametrize("important", [False, True])
+def test_coming_again_by_tcp_opens_nothing(other: str, important: bool) -> None:
+    """Over TCP it says nothing, so a rule of any other kind is obeyed before it."""
+    again = at(QNAME, side.ANSWER, answer=Answer(by_tcp=True), important=important)
+    alone = Ruleset([PolicyList("one", compiled({}, again))]).rule(wire(QNAME), 1)
+    assert (alone.verdict, alone.answer) == (ANSWERED, Answer(by_tcp=True))
+    both = Ruleset([PolicyList("both", compiled({}, again, of_level(other, "example.org")))])
+    assert both.rule(wire(QNAME), 1).verdict == LEVELS[other][2]
+    assert both.explain(wire(QNAME)).answer == (SINK if LEVELS[other][2] == ANSWERED else None)
+
+
 @pytest.mark.parametrize(("flags", "level"), [(BLOCK_BOTH, "block"), (ALLOW_BOTH, "allow")])
 @pytest.mark.parametrize("other", LEVELS)
 def test_plain_names_take_their_place_among_them(flags: int, level: str, other: str) -> None:
