@@ -3,7 +3,7 @@
 A rule is *changed* when the same name blocks or allows differently; another line number is no change.
 Side rules are added or removed whole: one with another condition is another rule.
 Samples are in the notation of `resolver.rules.render`, so that a person sees at a glance what a push
-would do; they are few whatever the size of the lists.
+would do; they are few whatever the size of the lists, and a rule with a thousand values is cut.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import msgspec
 
 from resolver.rules.model import FLAGS_MASK, Content, Rules
 from resolver.rules.render import render_rule, render_side
+from resolver.rules.report import safe_text
 from resolver.rules.side import SideRule, meaning
 
 MAX_SAMPLES: Final = 20
@@ -56,7 +57,7 @@ def diff(old: Content, new: Content) -> Diff:
 def _sample(keys: list[bytes], rules: Rules, sides: list[SideRule]) -> list[str]:
     """The first of these rules as text."""
     names = [_text(key, rules) for key in keys[:MAX_SAMPLES]]
-    return names + [render_side(rule) for rule in sides[: MAX_SAMPLES - len(names)]]
+    return names + [safe_text(render_side(rule)) for rule in sides[: MAX_SAMPLES - len(names)]]
 
 
 def _text(key: bytes, rules: Rules) -> str:

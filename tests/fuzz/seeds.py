@@ -15,6 +15,20 @@ SEEDS: tuple[bytes, ...] = (
     b"address=/*.e.example/#\nconf-file=/x\n",
     b'server:\n  local-zone: "a.example." always_null\n  local-zone: "b.a.example" transparent # x\n'
     b'local-data: "c.example. A 0.0.0.0"\n',
+    b"||a.example^$dnstype=~A|AAAA,client='x\\'y'|~192.0.2.0/24\n"
+    b"||b.example^$dnsrewrite=NOERROR;MX;32 m.example\n"
+    b"@@||b.example^$dnsrewrite\n*$denyallow=com|c.example,important\n"
+    b"||d.example^$ctag=user_child,badfilter\n"
+    b"||d.example^$ctag=user_child\n/^ad[0-9]{2,}\\./$important\n|x*y.example^\n",
+    b"$ORIGIN rpz.test.\n$TTL 1h\n@ 60 IN SOA a. b. ( 1 2 3\n 4 5 ) ; x\n  NS localhost.\n"
+    b"a.example A 192.0.2.1\n"
+    b" AAAA 2001:db8::1\n*.b.example CNAME *.c.example.\nd.example CNAME rpz-passthru.\n"
+    b'e.example TXT "x;y" z\n'
+    b"32.1.2.0.192.rpz-ip CNAME rpz-drop.\n48.zz.db8.2001.rpz-client-ip CNAME *.\nns.f.rpz-nsdname CNAME .\n",
+    b'server:\n local-zone: "t.example" redirect\n local-data: "t.example A 192.0.2.1"\n define-tag: "x y"\n'
+    b' local-zone-tag: "t.example" "x"\n access-control-tag: 192.0.2.0/24 "x"\nview:\n name: "v"\n',
+    b"(\\.|^)ads?[0-9]+x{2,3}$;querytype=A,!AAAA;invert\n(?i)^(a|b)*c\\b(?#x);reply=192.0.2.1\n\n"
+    b"^[[:alpha:]_-]+$;reply=none\n",
     b"$TTL 300\n@ SOA a. b. 1 2 3 4 5\na.example CNAME .\n*.a.example CNAME .\n",
     b"(^|\\.)ads?[0-9]*\\.\n^track\\.;querytype=A\n",
     b"<!DOCTYPE html><html><title>Log in</title></html>\n",

@@ -8,6 +8,7 @@ from hypothesis import given
 from resolver.rules.diff import MAX_SAMPLES, Diff, diff
 from resolver.rules.model import BLOCK_APEX, BLOCK_BOTH, FLAGS_MASK, LINE_SHIFT, Content, Rules
 from resolver.rules.render import render_side
+from resolver.rules.report import MAX_SAMPLE_TEXT
 from resolver.rules.side import BLOCK, SideRule
 from tests.support.contents import SEEDS, Made
 from tests.unit.rules.shorthand import RULES, key, rules_of
@@ -70,6 +71,14 @@ def test_counts_of_side_rules_add_up(seed: int) -> None:
     assert found.added + found.changed + found.unchanged == len(new)
     assert found.removed + found.changed + found.unchanged == len(old)
     assert (found.added, found.removed) == (back.removed, back.added)
+
+
+def test_long_side_rule_is_cut() -> None:
+    rule = SideRule(
+        action=BLOCK, key=key("a.example"), outside=tuple(key(f"{n}.example") for n in range(1000))
+    )
+    (sample,) = diff(Content({}), Content({}, (rule,))).added_sample
+    assert len(sample) == MAX_SAMPLE_TEXT and render_side(rule).startswith(sample[:-1])
 
 
 def test_samples_of_side_rules_are_few() -> None:
