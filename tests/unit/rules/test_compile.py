@@ -145,3 +145,23 @@ def test_many_side_rules_come_back() -> None:
     assert compiled.content() == content and len(compiled) == 4000 + 20_000
     assert [rule.types for rule in compiled.asides(key("n5.example"))] == [(n,) for n in (1, 2, 4, 5, 6)]
     assert compiled.asides(key("n9000.example")) == []
+
+
+@given(rules=RULES)
+def test_consuming_the_content_makes_the_same_file(rules: Rules) -> None:
+    whole = compile_content(Content(rules))
+    content, keys = Content(dict(rules)), canonical_keys(rules)
+    assert compile_content(content, keys, content_digest(content, keys), consume=True) == whole
+    assert not content.names and not keys
+    assert compile_content(Content(dict(rules)), tuple(canonical_keys(rules)), consume=True) == whole
+
+
+def test_consuming_a_content_of_side_rules_and_more_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resolver.rules.compile._BATCH", 3)
+    sides = canonical(
+        [SideRule(action=BLOCK, key=key(name), types=(28,)) for name in ("n2.example", "x.test")]
+    )
+    rules = rules_of(*(f"n{number}.example" for number in range(10)))
+    whole = compile_content(Content(rules, sides))
+    assert compile_content(Content(dict(rules), sides), consume=True) == whole
+    assert len(CompiledList(whole, verify=True)) == 12
