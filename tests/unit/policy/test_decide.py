@@ -1,4 +1,4 @@
-"""Decide: truth tables of plain names. Side rules: test_precedence."""
+"""Decide: truth tables of plain names. Side rules: tests/rulings."""
 
 from __future__ import annotations
 
