@@ -43,7 +43,7 @@ register(
 )
 
 MAX_LISTS: Final = 1_000
-"""Lists in one generation. Every first-seen question is asked of each."""
+"""Lists in one generation. A base holds so many and more; without one every question is asked of each."""
 
 
 class Plan(NamedTuple):

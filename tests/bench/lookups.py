@@ -5,7 +5,7 @@
     far     a name that shares no more than a common label with any
     mixed   three in ten listed, two near, five far
 
-A third of the names stand in more than one list. Each question is asked ROUNDS times and its fastest
+A quarter of the names stand in more than one list. Each question is asked ROUNDS times and its fastest
 answer counts, less what the clock itself takes; p50 and p99 are over the questions. Lists, bases and their
 figures come from the compiler child. BELISHA_BENCH_SIZES and BELISHA_BENCH_LISTS (numbers with commas)
 say how much; with the folder of real lists they are merged as well.
@@ -40,7 +40,7 @@ LISTS: Final = [int(n) for n in os.environ.get("BELISHA_BENCH_LISTS", "1,5,15,50
 QUESTIONS: Final = 10_000
 ROUNDS: Final = 5
 SHARED: Final = 0.25
-"""How often a name stands in one list more; a third of all do at least once."""
+"""How often a name stands in one list more, and then in yet another."""
 
 
 def _key(name: str) -> bytes:
