@@ -11,8 +11,10 @@ from collections import Counter
 from hypothesis import given, settings
 
 from resolver.policy.decide import VERDICT_NAMES, PolicyList, Ruleset
+from resolver.rules.base import Base
 from resolver.rules.compile import compile_content, content_digest
 from resolver.rules.compiled import CompiledList
+from resolver.rules.merge import merge
 from resolver.rules.model import LINE_SHIFT, Content
 from resolver.rules.side import Answer
 from tests.support.contents import ANSWERS, CLIENTS, SEEDS, Made
@@ -41,6 +43,21 @@ def test_ruling_and_oracle_agree(seed: int) -> None:
         ruling = rules.rule(wire(question), question.qtype, question.client)
         assert (ruling.verdict, ruling.answer) == decide(made.lists, question), question
         assert rules.verdict(wire(question), question.qtype, question.client) == ruling.verdict
+
+
+@settings(max_examples=200)
+@given(SEEDS)
+def test_ruling_over_a_base_agrees(seed: int) -> None:
+    """Some of the lists are in a base, with others that are in force no longer; the rest is asked beside it."""
+    made, others = Made(seed), Made(seed + 1)
+    lists = ruleset(made.lists).lists
+    here = {entry.rules.digest: entry.rules for entry in lists}
+    some = dict(list(here.items())[: seed % 4])
+    base = Base(merge(some | {entry.rules.digest: entry.rules for entry in ruleset(others.lists).lists}))
+    rules = Ruleset(lists, base.matcher(here.items()))
+    for question in made.questions():
+        ruling = rules.rule(wire(question), question.qtype, question.client)
+        assert (ruling.verdict, ruling.answer) == decide(made.lists, question), question
 
 
 @settings(max_examples=200)
