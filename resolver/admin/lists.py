@@ -14,8 +14,9 @@ same answer and changes nothing.
 A list that is only pushed to needs no description: the first push creates it, as a block list whose
 format is found out. A list may also be described first, which is how an allow list begins.
 
-The content that is read back is canonical, not what was pushed: one line a rule, sorted, in Adblock
-notation, without comments; pushed again it gives the same rules. Its tag is the digest of the rules.
+The content that is read back is canonical, not what was pushed: one line a rule, plain names first, in
+Adblock notation, without comments; pushed again it gives the same rules, as far as that notation has words for
+them. Its tag is the digest of the rules.
 
 This file must not know how a list is read, stored or put in force.
 """
@@ -49,7 +50,7 @@ from resolver.rules.codes import REFUSALS
 from resolver.rules.compiled import CompiledList
 from resolver.rules.diff import Diff
 from resolver.rules.model import Format, Kind, Match
-from resolver.rules.render import render_rule
+from resolver.rules.render import render_rule, render_side
 from resolver.rules.report import Report
 
 register({"content-missing": Problem(404, "The list has no content yet")})
@@ -217,7 +218,7 @@ async def get_content(ctx: Context) -> web.StreamResponse:
     response.content_type, response.charset = "text/plain", "utf-8"
     await response.prepare(ctx.request)
     if ctx.request.method != hdrs.METH_HEAD:
-        await _send(ctx, response, (line for key, value in rules.items() for line in render_rule(key, value)))
+        await _send(ctx, response, _lines(rules))
     await response.write_eof()
     return response
 
@@ -236,6 +237,13 @@ async def _send(ctx: Context, response: web.StreamResponse, lines: Iterator[str]
         if ctx.request.transport is not None:
             ctx.request.transport.abort()  # to close it would be to wait until all of it is read
         raise ConnectionResetError("the caller reads too slowly") from None
+
+
+def _lines(rules: CompiledList) -> Iterator[str]:
+    """All rules as text; the side rules are put into words one by one, as there may be half a million."""
+    for key, value in rules.items():
+        yield from render_rule(key, value)
+    yield from map(render_side, rules.each_side())
 
 
 def _take(lines: Iterator[str]) -> bytes:
@@ -318,7 +326,10 @@ ROUTES: Final[list[Route]] = [
     # It may take as long as a slow line needs.
     Route(
         hdrs.METH_GET, "/v1/lists/{id}/content", "read", get_content, "The rules of a list as text",
-        "One line a rule, sorted, in Adblock notation; pushed again it gives the same rules.",
+        "One line a rule, plain names first, in Adblock notation; pushed again (with `rewrites`, where there"
+        " are answers) it gives the same rules. What only a policy zone or Pi-hole can say is shown in words"
+        " that are not read back (`drop`, `tcp-only`, `ttl`, `addresses`, `invert`); nor is the order inside"
+        " a policy zone.",
         responses={200: TEXT}, problems=("list-unknown", "content-missing"), etag=True,
         seconds=SEND_SECONDS + 30.0,
     ),

@@ -211,6 +211,10 @@ class CompiledList:
         """All side rules, in canonical order."""
         return canonical(self._sides.all())
 
+    def each_side(self) -> Iterator[SideRule]:
+        """All side rules, in the order of the file, each decoded when it is taken."""
+        return self._sides.all()
+
     def items(self) -> Iterator[tuple[bytes, int]]:
         """The plain rules in ascending order of their keys: key, and flags | line << LINE_SHIFT."""
         for key, key_id in self._trie.iteritems():

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -73,12 +73,11 @@ class Sides:
             raise CorruptFile("a name has no side rules where its flags say so")
         return self._read(place)
 
-    def all(self) -> list[SideRule]:
-        """Every rule, those of every name first."""
-        rules = list(self.everywhere)
+    def all(self) -> Iterator[SideRule]:
+        """Every rule, those of every name first; the others are decoded as they are taken."""
+        yield from self.everywhere
         for place in range(len(self._ids)):
-            rules += self._read(place)
-        return rules
+            yield from self._read(place)
 
     def _read(self, place: int) -> tuple[SideRule, ...]:
         """Decode the rules of one key."""

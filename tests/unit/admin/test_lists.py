@@ -341,6 +341,32 @@ async def test_content_read_back_is_the_same_content(api: Api) -> None:
     assert copied.json["digest"] == pushed.json["digest"]
 
 
+async def test_rules_that_are_no_plain_names_are_read_back_as_well(api: Api) -> None:
+    lines = [
+        "@@||only.example^", "/^ads[0-9]/", "@@/^ads7/", "||a.example^$important", "|b.example^$dnstype=AAAA",
+        "||a.example^$client=192.0.2.7/32", "||*.c.example^$dnsrewrite=REFUSED",
+        "||d.example^$denyallow=x.d.example", "||e.example^$dnsrewrite=NOERROR;A;192.0.2.7",
+    ]  # fmt: skip
+    described = {"format": "adblock", "rewrites": True}
+    text = "\n".join(lines).encode()
+    for name in ("ads", "copy"):
+        assert (await api.call("PUT", f"/v1/lists/{name}", described)).status == 201
+        pushed = await api.push(name, text)
+        assert (pushed.json["report"]["invalid_total"], pushed.json["entries"]) == (0, len(lines))
+        got = await api.call("GET", f"/v1/lists/{name}/content")
+        text = got.body
+        assert sorted(text.decode().splitlines()) == sorted(lines)
+        assert got.etag == pushed.etag
+    assert (await api.call("GET", CONTENT)).etag == pushed.etag
+
+
+async def test_what_adblock_has_no_words_for_is_shown(api: Api) -> None:
+    assert (await api.call("PUT", LIST, {"format": "rpz"})).status == 201
+    await api.push("ads", "a.example CNAME rpz-drop.\n24.0.2.0.192.rpz-ip CNAME .\nb.example CNAME .\n")
+    got = await api.call("GET", CONTENT)
+    assert got.body.decode().splitlines() == ["|b.example^", "*$addresses=192.0.2.0/24", "|a.example^$drop"]
+
+
 async def test_the_head_of_a_content_is_its_head(api: Api) -> None:
     pushed = await api.push("ads", "ads.example\n")
     for _ in range(2):  # the second time on the same connection: nothing was left over on it
