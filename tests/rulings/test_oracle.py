@@ -48,7 +48,7 @@ def test_ruling_and_oracle_agree(seed: int) -> None:
 @settings(max_examples=200)
 @given(SEEDS)
 def test_ruling_over_a_base_agrees(seed: int) -> None:
-    """Some of the lists are in a base, with others that are in force no longer; the rest is asked beside it."""
+    """Some of the lists are in a base, with others that are no longer in force; the rest stands beside it."""
     made, others = Made(seed), Made(seed + 1)
     lists = ruleset(made.lists).lists
     here = {entry.rules.digest: entry.rules for entry in lists}
