@@ -15,8 +15,8 @@ A list that is only pushed to needs no description: the first push creates it, a
 format is found out. A list may also be described first, which is how an allow list begins.
 
 The content that is read back is canonical, not what was pushed: one line a rule, plain names first, in
-Adblock notation, without comments; pushed again it gives the same rules, as far as that notation has words for
-them. Its tag is the digest of the rules.
+Adblock notation, without comments; pushed again it gives the same rules, as far as that notation has
+words for them. Its tag is the digest of the rules.
 
 This file must not know how a list is read, stored or put in force.
 """
@@ -344,7 +344,8 @@ ROUTES: Final[list[Route]] = [
     ),
     Route(
         hdrs.METH_PATCH, "/v1/lists/{id}/content", "lists:push", patch_content, "Add and remove lines",
-        "Lines are read in the list's format. Lines to remove that named no rule are told, and no fault.",
+        "Lines are read in the list's format; where that is `auto`, in the one that all of them look like, or"
+        " else in the one that the list came in. Lines to remove that named no rule are told, and no fault.",
         query=_CHANGE, body=ContentPatch, responses={200: ContentChanged},
         problems=("list-unknown", *REFUSALS), etag=True, seconds=CHANGE_SECONDS,
     ),

@@ -150,7 +150,8 @@ def _job(manifest: Manifest, item: ListChange, blobs: str, dry_run: bool) -> Job
         case Replace(source=source):
             return msgspec.structs.replace(job, source=source)
         case Patch(add=add, remove=remove) if add or remove:
-            return msgspec.structs.replace(job, add=add, remove=remove)
+            known = old.detected if old is not None else ""
+            return msgspec.structs.replace(job, known=known, add=add, remove=remove)
         case _:
             return None  # a description alone, or a patch that says nothing
 

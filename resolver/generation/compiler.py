@@ -190,7 +190,7 @@ def _patched(blobs: Blobs, job: Job) -> tuple[Patched, list[str], Diff]:
     Raises CorruptFile when the rules before are damaged: there is nothing to start from then.
     """
     old = open_list(blobs, job.previous).content() if job.previous else Content({})
-    patched = patch_rules(old, job.add, job.remove, **_reading(job))
+    patched = patch_rules(old, job.add, job.remove, known=job.known, **_reading(job))
     return patched, patched.not_found, diff(old, patched.content)
 
 

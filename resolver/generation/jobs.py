@@ -53,7 +53,8 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the text says; without it the lines of `add` and `remove` are applied to the rules `previous`.
     With `source`, `previous` is only what the diff is taken against. Both `None` is the empty list.
 
-    `format`, `match`, `kind`, `rewrites` and `unguarded` are as in `ListDescription`.
+    `format`, `match`, `kind`, `rewrites` and `unguarded` are as in `ListDescription`; `known` is the format
+    that the rules `previous` came in, for lines of `add` and `remove` that do not tell theirs.
 
     With `neighbours` the rules are compared with those of other lists, as far as there is time; with
     `compare_only` nothing else is done: the rules `previous` are compared with all of them.
@@ -68,6 +69,7 @@ class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str | None = None
     previous: Sha256 | None = None
     format: Format = "auto"
+    known: str = ""
     match: Match = "auto"
     kind: Kind = "block"
     rewrites: bool = False

@@ -52,6 +52,7 @@ def patch_rules(
     remove: Sequence[str],
     *,
     format: Format = "auto",
+    known: str = "",
     match: Match = "auto",
     kind: Kind = "block",
     options: Options = NO_OPTIONS,
@@ -59,13 +60,15 @@ def patch_rules(
 ) -> Patched:
     """Remove, then add; whoever names a name in both wants it as it is added.
 
-    The content given is not changed; a name that is added has no line number. The report counts the
+    `known` is the notation that the content came in: with the format "auto", lines that do not all look
+    like one other notation are read in it. The content given is not changed; a name that is added has no line number. The report counts the
     lines of `add`, then those of `remove`; its `entries` and `rules` are those of the whole list
     afterwards, its `duplicates` the added rules that stood there already. Raises ListRefused
     (line-invalid, rule-too-wide, format-not-supported); then nothing is to be changed.
     """
     detected = detect("\n".join([*add, *remove]).encode("utf-8", "replace"))
-    name = choose_format(format, detected)
+    unclear = format == "auto" and detected.confidence < 1 and known in FORMATS
+    name = known if unclear else choose_format(format, detected)
     collector = Collector(FORMATS[name], match, kind, options)
     faults: list[BadLine] = []
     # Everything is read before anything is changed, so a fault in the last line undoes nothing.

@@ -53,7 +53,11 @@ JOBS: list[tuple[str, ListChange, Job | None]] = [
         ListChange("ads", Replace("/f"), ListDescription("allow", "hosts", "exact")),
         Job("/b", source="/f", previous=OLD, kind="allow", format="hosts", match="exact"),
     ),
-    ("patch", ListChange("ads", Patch(["x"], ["y"])), Job("/b", previous=OLD, add=["x"], remove=["y"])),
+    (
+        "patch",
+        ListChange("ads", Patch(["x"], ["y"])),
+        Job("/b", previous=OLD, known="hosts", add=["x"], remove=["y"]),
+    ),
     ("patch of nothing yet", ListChange("bare", Patch(["x"])), Job("/b", add=["x"], neighbours=(ADS,))),
     ("empty patch", ListChange("ads", Patch()), None),
     ("description", ListChange("ads", description=ListDescription(enabled=False)), None),

@@ -48,6 +48,19 @@ def test_change(add: list[str], remove: list[str], format: Format, expected: lis
     assert patched.report.lines == len(add) + len(remove)
 
 
+def test_lines_of_several_looks_are_read_as_the_list_was() -> None:
+    """Half of these lines look like Pi-hole's, to which the others would be expressions that find nothing."""
+    rule = SideRule(action=BLOCK, key=key("z.example"), important=True)
+    removed, other = "||z.example^$important", "^p3[.];querytype=A"
+    patched = patch_rules(Content({}, (rule,)), ["/^ads[0-9]/"], [removed], known="adblock")
+    assert (patched.not_found, patched.report.format) == ([], "adblock")
+    with pytest.raises(ListRefused) as refused:
+        patch_rules(Content({}, (rule,)), [other], [removed], known="adblock")
+    assert "in the format `adblock`" in str(refused.value)
+    assert patch_rules(Content({}, (rule,)), [other], [], known="adblock").report.format == "pihole-regex"
+    assert patch_rules(Content({}, (rule,)), [other], [removed]).not_found == [removed]
+
+
 def test_settings_of_the_list_count() -> None:
     assert written(patch_rules(Content({}), ["d.example"], [], match="suffix").content.names) == [
         "||d.example^"
