@@ -60,10 +60,10 @@ def patch_rules(
 ) -> Patched:
     """Remove, then add; whoever names a name in both wants it as it is added.
 
-    `known` is the notation that the content came in: with the format "auto", lines that do not all look
-    like one other notation are read in it. The content given is not changed; a name that is added has no line number. The report counts the
-    lines of `add`, then those of `remove`; its `entries` and `rules` are those of the whole list
-    afterwards, its `duplicates` the added rules that stood there already. Raises ListRefused
+    The content given is not changed; a name that is added has no line number. `known` is the notation that
+    it came in: with the format "auto", lines that do not all look like one other notation are read in that.
+    The report counts the lines of `add`, then those of `remove`; its `entries` and `rules` are those of the
+    whole list afterwards, its `duplicates` the added rules that stood there already. Raises ListRefused
     (line-invalid, rule-too-wide, format-not-supported); then nothing is to be changed.
     """
     detected = detect("\n".join([*add, *remove]).encode("utf-8", "replace"))
