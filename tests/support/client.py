@@ -61,16 +61,18 @@ def ask(
     ad: bool = False,
     cd: bool = False,
     qclass: str = "IN",
+    source: str = "",
 ) -> dns.message.Message:
     """Ask and return the reply, which is checked to be one: ID, QR, opcode and question, case and all.
 
-    Raises TimeoutError when nothing comes, AssertionError when the reply answers something else.
+    `source` is the address to ask from ("": any). Raises TimeoutError when nothing comes, AssertionError
+    when the reply answers something else.
     """
     query = make_query(
         name, qtype, edns=edns, dnssec=dnssec, payload=payload, rd=rd, ad=ad, cd=cd, qclass=qclass
     )
     octets = query.to_wire()
-    data = (exchange_tcp if tcp else exchange_udp)(address, octets, timeout)
+    data = (exchange_tcp if tcp else exchange_udp)(address, octets, timeout, source)
     reply = dns.message.from_wire(data)
     assert query.is_response(reply), f"no answer to {name} {qtype}: {reply}"
     end = octets.index(b"\0", 12) + 5
@@ -88,10 +90,11 @@ def _family(address: Address) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
 
 
-def exchange_udp(address: Address, octets: bytes, timeout: float = SECONDS) -> bytes:
+def exchange_udp(address: Address, octets: bytes, timeout: float = SECONDS, source: str = "") -> bytes:
     """Send one datagram, return the first that comes back. Raises TimeoutError."""
     with socket.socket(_family(address), socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
+        sock.bind((source, 0))
         sock.connect(address)
         sock.send(octets)
         return sock.recv(65_535)
@@ -114,8 +117,8 @@ def silent_udp(address: Address, octets: bytes, probe: bytes, timeout: float = S
 class Connection:
     """A TCP connection that carries messages with their lengths (RFC 1035 4.2.2)."""
 
-    def __init__(self, address: Address, timeout: float = SECONDS) -> None:
-        self.sock = socket.create_connection(address, timeout)
+    def __init__(self, address: Address, timeout: float = SECONDS, source: str = "") -> None:
+        self.sock = socket.create_connection(address, timeout, (source, 0))
 
     def send(self, *messages: bytes) -> None:
         """Send messages, all in one segment if they fit."""
@@ -162,8 +165,8 @@ class Connection:
         self.close()
 
 
-def exchange_tcp(address: Address, octets: bytes, timeout: float = SECONDS) -> bytes:
+def exchange_tcp(address: Address, octets: bytes, timeout: float = SECONDS, source: str = "") -> bytes:
     """Send one message over a connection of its own, return the reply. Raises EOFError, TimeoutError."""
-    with Connection(address, timeout) as connection:
+    with Connection(address, timeout, source) as connection:
         connection.send(octets)
         return connection.receive()
