@@ -194,7 +194,7 @@ EXPLAINED: dict[str, tuple[str, str | None, str | None]] = {
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[ScriptedUpstream]:
     """Answers every name with one address, but for some aliases and one address that is on a list."""
-    alias = {
+    script: dict[str | tuple[str, str], Behaviour] = {
         f"alias-of-{word}.example": answer(f"CNAME {target}", f"{target} 60 IN A {UPSTREAM_ADDRESS}")
         for word, target in
         (("blocked", "below.a1.example."), ("refused", "a11.example."), ("free", "free.example."))
