@@ -199,10 +199,7 @@ def upstream() -> Iterator[ScriptedUpstream]:
         for word, target in
         (("blocked", "below.a1.example."), ("refused", "a11.example."), ("free", "free.example."))
     }  # fmt: skip
-    script: dict[str | tuple[str, str], Behaviour] = {
-        **alias,
-        "listed-address.example": answer("A 192.0.2.99"),
-    }
+    script["listed-address.example"] = answer("A 192.0.2.99")
     with ScriptedUpstream(script, default=answer(f"A {UPSTREAM_ADDRESS}")) as made:
         yield made
 
