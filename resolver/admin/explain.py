@@ -36,7 +36,7 @@ from resolver.dns.query import Query
 from resolver.errors import UnknownGeneration, WireError
 from resolver.generation.loader import Loaded, load
 from resolver.generation.store import Store
-from resolver.policy.decide import ANSWERED, RuleMatch, Ruleset, Ruling, VerdictName
+from resolver.policy.decide import ANSWERED, VERDICT_NAMES, RuleMatch, Ruleset, Ruling, VerdictName
 from resolver.policy.model import AnswerPolicy, Policy
 from resolver.policy.replies import cname_of, compose, follow, forge, settled
 from resolver.rules import side
@@ -154,13 +154,14 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
     ruling = ruleset.rule(folded, qtype, client)
     found = ruleset.explain(folded, qtype, client)
     deciding = _match_view(found.deciding, ruleset) if found.deciding else None
+    ruling = settled(ruling, folded, udp=True)
     return reply(
         Explained(
             to_text(folded),
             registry.type_name(qtype),
             client or None,
             number,
-            found.verdict,
+            VERDICT_NAMES[ruling.verdict],
             ruling.common,
             deciding.list if deciding else None,
             deciding.rule if deciding else None,
@@ -217,11 +218,11 @@ def _in_force(ctx: Context) -> tuple[int, Ruleset, Policy]:
 def _answer(
     folded: bytes, qtype: int, ruling: Ruling, policy: AnswerPolicy, addresses_are_judged: bool
 ) -> AnswerView:
-    """The reply, made as the pipeline makes it and in its order: policy stands before special names."""
+    """The reply to a ruling that was settled, made as the pipeline makes it and in its order: policy stands
+    before special names."""
     question = folded + qtype.to_bytes(2, "big") + registry.CLASS_IN.to_bytes(2, "big")
     query = Query(0, registry.RD, question, folded, qtype, registry.CLASS_IN)
     query.size = registry.UDP_LIMIT  # a client with EDNS, so that extended errors are shown
-    ruling = settled(ruling, folded, udp=True)
     if not special.unblockable(folded):
         if ruling.verdict == BLOCKED:
             answers = BlockAnswers(policy.mode, policy.ttl, policy.ipv4, policy.ipv6)

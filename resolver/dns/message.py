@@ -47,7 +47,8 @@ def summarise(data: bytes) -> Summary:
     walked = walk(data)
     try:
         record = dnslib.DNSRecord.parse(data)
-        answers = tuple(str(rr) for rr in record.rr)
+        # The library sets records in columns; a sentence has no use for those.
+        answers = tuple(" ".join(str(rr).split(None, 4)) for rr in record.rr)
         errors = tuple(error for rr in record.ar if rr.rtype == registry.OPT for error in _errors(rr))
     except Exception as error:
         # The library documents no exception; any of them means the same to whoever sent the octets.

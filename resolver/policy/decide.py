@@ -169,8 +169,11 @@ class Ruleset:
         """Why `rule` says what it says."""
         matches = self._everything(folded, Asked(key_of(folded), qtype, client))
         verdict, deciding = _decide(matches)
-        first = deciding[0] if deciding else None
-        return Explanation(VERDICT_NAMES[verdict], first, tuple(matches), _answer(verdict, deciding))
+        answer = _answer(verdict, deciding)
+        # Of answers that do not add up one is given, and the rule that gives it is the reason.
+        giving = [match for match in deciding if match.side and match.side.answer == answer]
+        first = next(iter(giving if answer is not None and giving else deciding), None)
+        return Explanation(VERDICT_NAMES[verdict], first, tuple(matches), answer)
 
     def _weigh(self, folded: bytes, qtype: int, client: str, found: int) -> Ruling:
         """The slow road: side rules stand in the way, or somewhere."""

@@ -173,6 +173,18 @@ async def test_an_answer_of_a_rule_is_the_one_on_the_wire(api: Api) -> None:
         assert [one["code"] for one in answer["extended_errors"]] == errors
 
 
+async def test_the_rule_that_is_named_is_the_one_that_is_obeyed(api: Api) -> None:
+    """An alias is given alone, whatever addresses there are; one to the name itself lets the name pass."""
+    rules = ("||a.example^$dnsrewrite=192.0.2.7", "||a.example^$dnsrewrite=b.example",
+             "||c.example^$dnsrewrite=c.example")  # fmt: skip
+    await rewriting(api, "\n".join(rules), "adblock")
+    alias = await explain(api, "a.example")
+    assert (alias["verdict"], alias["line"]) == ("answer", 2)
+    assert alias["answer"]["records"] == ["a.example. 10 IN CNAME b.example."]
+    itself = await explain(api, "c.example")
+    assert (itself["verdict"], itself["line"], itself["answer"]["by"]) == ("allow", 3, "upstream")
+
+
 async def test_who_asks_is_said_with_client(api: Api) -> None:
     await rewriting(api, ZONE, "rpz")
     other = await explain(api, "www.example.org", client="192.0.2.8")
