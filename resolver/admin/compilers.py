@@ -28,8 +28,9 @@ from resolver.generation.jobs import COMMAND, MAX_OUTCOME, Job, Outcome, decode_
 _AT_ONCE: Final = 2
 """Jobs that may run at the same time; each may hold a large list in memory."""
 
-_REFILL_SECONDS: Final = 0.2
-"""A job that takes longer is not a short one: fill the reserve without waiting for its child."""
+_REFILL_SECONDS: Final = 0.5
+"""A job that takes longer is not a short one (a child that has just been started needs 0.2 s by itself): fill
+the reserve without waiting for its child."""
 
 _LAST_SECONDS: Final = 1.0
 """How long to wait for the exit status of a child that has stopped talking."""

@@ -121,7 +121,7 @@ def work(job: Job) -> Outcome:
     digest = content_digest(parsed.content, keys)
     changes = changes or _changes(blobs, job.previous, parsed.content, keys, digest)
     report = msgspec.structs.replace(parsed.report, comparison=_beside(blobs, job, parsed))
-    built, entries = time.perf_counter(), len(parsed.content)
+    built, entries = time.perf_counter(), parsed.content.entries
     octets = _store(blobs, digest, parsed.content, keys, dry_run=job.dry_run)
     return Outcome(
         rules=digest,
@@ -223,10 +223,10 @@ def _changes(
     Such a push must not fail for want of a diff: it is how the damage gets repaired.
     """
     if previous == digest:
-        return Diff(unchanged=len(new))
+        return Diff(unchanged=new.entries)
     if previous is None:  # everything is new: show the first ones, count the rest
         first = Content(dict(itertools.islice(new.names.items(), MAX_SAMPLES)), new.sides[:MAX_SAMPLES])
-        return msgspec.structs.replace(diff(Content({}), first), added=len(new))
+        return msgspec.structs.replace(diff(Content({}), first), added=new.entries)
     try:
         return compare(open_list(blobs, previous), new, keys)
     except CorruptFile:

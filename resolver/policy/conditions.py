@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from resolver.rules.below import lies_under
 from resolver.rules.networks import Address, Network, address_of, network_of, packed_address
 from resolver.rules.side import APEX, BELOW, BOTH, SideRule
 
@@ -59,16 +60,6 @@ def applies(rule: SideRule, asked: Asked) -> bool:
     if rule.addresses and not any(_holds(address, rule.addresses) for address in asked.addresses):
         return False
     return not rule.for_some or _suits(rule, asked)
-
-
-def lies_under(key: bytes, ancestor: bytes) -> bool:
-    """Whether a key is that of this name, or of one below it."""
-    if not key.startswith(ancestor):
-        return False
-    end = len(key)
-    while end > len(ancestor):  # one label up; its length octet stands last
-        end -= key[end - 1] + 1
-    return end == len(ancestor)
 
 
 def specificity(name: bytes, rule: SideRule | None, asked: Asked) -> tuple[int, int, int]:

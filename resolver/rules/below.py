@@ -29,9 +29,19 @@ def is_single(key: bytes) -> bool:
     return bool(key) and key[-1] == len(key) - 1
 
 
+def lies_under(key: bytes, name: bytes) -> bool:
+    """Whether the key is that of the name itself or of one below it."""
+    if not key.startswith(name):
+        return False
+    end = len(key)
+    while end > len(name):  # as `parent` does, without making keys: this is asked for questions
+        end -= key[end - 1] + 1
+    return end == len(name)
+
+
 def is_below(key: bytes, name: bytes) -> bool:
     """Whether the key is really below the name, neither the name itself nor a longer label."""
-    return len(key) > len(name) and key.startswith(name) and (not name or name in above(key))
+    return len(key) > len(name) and lies_under(key, name)
 
 
 def run(keys: Sequence[bytes], name: bytes) -> tuple[int, int]:

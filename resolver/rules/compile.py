@@ -77,7 +77,7 @@ def compile_content(
     the trie: a third less memory at the peak. Raises ValueError or KeyError when `keys` are others, or in
     another order.
     """
-    count = len(content)
+    count = content.entries
     rules = content.names
     keys = canonical_keys(rules) if keys is None else keys
     digest = digest or content_digest(content, keys)

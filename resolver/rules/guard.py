@@ -31,11 +31,11 @@ This module must not know where the data comes from.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from typing import Final, NamedTuple
 
 from resolver.dns.names import to_text
-from resolver.rules.below import above, children, is_below, is_single, parent, run
+from resolver.rules.below import above, children, is_single, lies_under, parent, run
 from resolver.rules.breadth import Breadth, breadths
 from resolver.rules.model import (
     ALLOW_APEX,
@@ -46,6 +46,7 @@ from resolver.rules.model import (
     Content,
     name_of,
 )
+from resolver.rules.networks import network_of
 from resolver.rules.render import render_rule, render_side
 from resolver.rules.side import ALLOW, ANSWER, APEX, BELOW, BLOCK, SideRule
 
@@ -186,27 +187,21 @@ def _is_narrow(rule: SideRule) -> bool:
     return bool(rule.clients) and all(map(_is_subnet, rule.clients))
 
 
-def _network(text: str) -> IPv4Network | IPv6Network | None:
-    """The network in CIDR notation; None for the name of a client."""
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
 def _is_subnet(client: str) -> bool:
-    """Whether this is one client, or one subnet."""
-    network = _network(client)
-    return network is None or network.prefixlen >= _MOST_CLIENTS[network.version]
+    """Whether this is one client, by its name or address, or one subnet."""
+    network = network_of(client)
+    return network is None or network.prefix >= _MOST_CLIENTS[network.version]
 
 
 def _is_few(addresses: str) -> bool:
     """Whether this network is a small part of the internet, or none of it (private, multicast, reserved)."""
-    network = _network(addresses)
+    network = network_of(addresses)
     if network is None:
         return True
-    apart = network.is_private or network.is_multicast or network.is_reserved
-    return apart or network.prefixlen >= _MOST_ADDRESSES[network.version]
+    # Not of the text: all of IPv4 in IPv6 clothes (::ffff:0:0/96) is private to the library.
+    whole = (IPv4Network if network.version == 4 else IPv6Network)((network.first, network.prefix))
+    apart = whole.is_private or whole.is_multicast or whole.is_reserved
+    return apart or network.prefix >= _MOST_ADDRESSES[network.version]
 
 
 class _Judge:
@@ -249,7 +244,7 @@ class _Judge:
             return key
         if reach & BELOW:
             for name in self._beneath.get(key, ()):
-                if not any(name == apart or is_below(name, apart) for apart in outside):
+                if not any(lies_under(name, apart) for apart in outside):
                     return name
         if key in self._below:
             return key

@@ -75,7 +75,9 @@ class Content(NamedTuple):
     sides: tuple[SideRule, ...] = ()
     ordered: bool = False
 
-    def __len__(self) -> int:
+    @property
+    def entries(self) -> int:
+        """How many rules there are: names with one, and side rules."""
         return len(self.names) + len(self.sides)
 
 

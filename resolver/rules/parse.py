@@ -90,7 +90,7 @@ def parse_list(
     if held:
         keys = [key for key in keys if key in content.names]
     report = make_report(collector, content, held, name, detected, read_header(data))
-    if not len(content):
+    if not content.entries:
         _refuse_without_rules(report)
     return Parsed(content, report, keys)
 
@@ -120,7 +120,7 @@ def make_report(
 ) -> Report:
     """Everything that was counted, as the report tells it."""
     counts = collector.counts
-    entries = len(content)
+    entries = content.entries
     return Report(
         format=name,
         detected=detected.format,

@@ -78,7 +78,7 @@ def patch_rules(
     not_found = [text for text, found in removing if not _take_out(rules, sides, found)]
     duplicates = sum(not _put_in(rules, sides, rule) for rule in adding)
     # A line in another notation must not change what a list that stands there already means.
-    ordered = content.ordered if len(content) else FORMATS[name].ordered
+    ordered = content.ordered if content.entries else FORMATS[name].ordered
     patched = Content(rules, canonical(sides.values()), ordered)
     added, held = hold_back(_added(adding), guard)
     report = make_report(collector, patched, held, name, detected, Header())

@@ -49,7 +49,7 @@ def push(data: bytes, format: Format, match: Match, kind: Kind) -> Content | Non
         msgspec.json.encode(refused.extra)
         return None
     msgspec.json.encode(parsed.report)
-    assert len(parsed.content) == parsed.report.entries > 0
+    assert parsed.content.entries == parsed.report.entries > 0
     assert list(parsed.keys) == canonical_keys(parsed.content.names)
     return parsed.content
 

@@ -234,7 +234,7 @@ async def test_children_inherit_no_descriptor_of_ours(tmp_path: Path) -> None:
 def big_list(tmp_path: Path) -> Job:
     """A job that takes the real child long enough to be killed in the middle."""
     source = tmp_path / "spooled"
-    source.write_bytes(b"".join(b"name%d.x%d.example\n" % (n, n) for n in range(400_000)))
+    source.write_bytes(b"".join(b"name%d.x%d.example\n" % (n, n) for n in range(600_000)))
     return Job(blobs=str(tmp_path / "blobs"), source=str(source))
 
 
@@ -288,7 +288,7 @@ async def test_the_real_child_makes_room_after_a_large_list(big_list: Job) -> No
         await made.start()
         ready = children() - before
         outcome = await made.run(big_list, 60)
-        assert outcome.entries == 400_000
+        assert outcome.entries == 600_000
         assert not outcome.again
         await eventually(lambda: len(children() - before) == 1)
         assert children() - before != ready

@@ -25,7 +25,7 @@ def list_entry(blobs: Blobs, *names: str, kind: Kind = "block", enabled: bool = 
     digest = content_digest(parsed.content)
     blobs.write(digest, compile_content(parsed.content))
     description = ListDescription(kind=kind, format="domains", match="suffix", enabled=enabled)
-    return ListEntry(description, digest, len(parsed.content), "domains", AT)
+    return ListEntry(description, digest, parsed.content.entries, "domains", AT)
 
 
 def put_in_force(store: Store, **lists: ListEntry) -> int:

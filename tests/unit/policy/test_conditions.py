@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resolver.policy.conditions import Asked, applies, lies_under, specificity
+from resolver.policy.conditions import Asked, applies, specificity
 from resolver.rules.side import APEX, BELOW, BLOCK, BOTH, SideRule
 from tests.support.rules import wire
 from tests.unit.rules.shorthand import key
@@ -130,23 +130,6 @@ def test_who_asks_is_remembered_to_have_counted(rule: dict[str, Any], common: bo
     asked = Asked(key("a.example"), A, "192.0.2.7")
     applies(SideRule(action=BLOCK, **rule), asked)
     assert asked.common == common
-
-
-UNDER = [
-    ("a.example", "a.example", True),
-    ("x.a.example", "a.example", True),
-    ("a.example", "x.a.example", False),
-    ("xa.example", "a.example", False),
-    # A label of 57 octets ends, reversed, in what looks like the digit 9.
-    (f"{'a' * 57}.example", "9.example", False),
-    (f"{'a' * 57}.9.example", "9.example", True),
-]
-
-
-@pytest.mark.parametrize(("name", "ancestor", "expected"), UNDER)
-def test_lies_under(name: str, ancestor: str, expected: bool) -> None:
-    assert lies_under(key(name), key(ancestor)) == expected
-    assert lies_under(key(name), b"")
 
 
 ADDRESSES = packed("192.0.2.7", "192.0.3.7", "2001:db8::1")

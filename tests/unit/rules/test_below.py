@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.rules.below import above, children, is_below, is_single, parent, run
+from resolver.rules.below import above, children, is_below, is_single, lies_under, parent, run
 from tests.unit.rules.shorthand import NAMES, key
 
 KEYS = st.lists(NAMES.map(key), max_size=30, unique=True).map(sorted)
@@ -40,12 +40,17 @@ LOOKS = [
     # 0x31 is a length octet and the digit 1: `1…` of fifty octets begins, reversed, as `…` of 49 does.
     ("1" + "x" * 49, "x" * 49, False),
     ("a." + "x" * 49, "x" * 49, True),
+    # So does a label of 57 octets before the digit 9.
+    ("a" * 57 + ".test", "9.test", False),
+    ("a" * 57 + ".9.test", "9.test", True),
 ]
 
 
 @pytest.mark.parametrize(("name", "higher", "below"), LOOKS)
 def test_is_below(name: str, higher: str, below: bool) -> None:
     assert is_below(key(name), key(higher)) is below
+    assert lies_under(key(name), key(higher)) is (below or name == higher)
+    assert lies_under(key(name), b"")
 
 
 def below_as_text(name: str, higher: str) -> bool:

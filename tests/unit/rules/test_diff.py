@@ -68,8 +68,8 @@ def test_counts_of_side_rules_add_up(seed: int) -> None:
     lists = Made(seed).lists
     old, new = lists[0], lists[-1]
     found, back = diff(old, new), diff(new, old)
-    assert found.added + found.changed + found.unchanged == len(new)
-    assert found.removed + found.changed + found.unchanged == len(old)
+    assert found.added + found.changed + found.unchanged == new.entries
+    assert found.removed + found.changed + found.unchanged == old.entries
     assert (found.added, found.removed) == (back.removed, back.added)
 
 

@@ -174,6 +174,9 @@ EVERYTHING: list[tuple[dict[str, Any], str]] = [
     ({"clients": ("192.0.2.7/32",)}, ""),
     ({"clients": ("192.0.2.0/24", "2001:db8::/64", "tablet")}, ""),
     ({"clients": ("2001:db8::/48",)}, "covers-root"),
+    ({"clients": ("::ffff:0:0/96",)}, "covers-root"),  # every IPv4 client (RFC 4291 2.5.5.2)
+    ({"clients": ("::ffff:192.0.2.0/120",)}, ""),
+    ({"addresses": ("::ffff:0:0/96",)}, "covers-root"),
     ({"addresses": ("192.0.2.0/24",)}, ""),
     ({"addresses": ("10.0.0.0/8", "fc00::/7", "240.0.0.0/4", "224.0.0.0/4")}, ""),
     ({"addresses": ("64.0.0.0/4",)}, "covers-root"),
