@@ -143,7 +143,6 @@ REFUSALS: Final[Mapping[str, str]] = {
     "list-all-invalid": "No line of the list is a rule",
     "line-invalid": "A line to add or remove is no rule",
     "too-many-lines": "The list has too many lines",
-    "format-not-supported": "The format of the list is not supported",
     TOO_WIDE: "A rule would reach too far",
 }
 """Code of a refused list -> the title of its problem document."""

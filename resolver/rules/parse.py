@@ -21,7 +21,7 @@ import msgspec
 from resolver.rules.codes import SENTENCES, refusal
 from resolver.rules.collector import Collector
 from resolver.rules.detect import Detected, detect
-from resolver.rules.formats.table import FORMATS, UNSUPPORTED
+from resolver.rules.formats.table import FORMATS
 from resolver.rules.guard import PLAIN, Guard, Held, hold_back
 from resolver.rules.header import read_header
 from resolver.rules.lines import NO_OPTIONS, Options
@@ -46,9 +46,6 @@ class Parsed(NamedTuple):
     report: Report
     keys: Sequence[bytes]
 
-
-_SURE: Final = 0.5
-"""Confidence from which a detected format that is not read refuses the list."""
 
 _VERY_SURE: Final = 0.9
 """Confidence from which a declared format is doubted in a warning."""
@@ -79,7 +76,7 @@ def parse_list(
     """
     start = screen(data)
     detected = detect(data[start : start + (1 << 20)])
-    name = choose_format(format, detected)
+    name = detected.format if format == "auto" else format
     collector = Collector(FORMATS[name], match, kind, options)
     collector.read(data, start, progress)
     content = collector.content()
@@ -93,21 +90,6 @@ def parse_list(
     if not content.entries:
         _refuse_without_rules(report)
     return Parsed(content, report, keys)
-
-
-def choose_format(declared: Format, detected: Detected) -> str:
-    """The name of the format to read with. Raises ListRefused (format-not-supported)."""
-    name: str = declared
-    if declared == "auto":
-        # A few lines that look like expressions are bad lines, not a list of another format.
-        doubtful = detected.format in UNSUPPORTED and detected.confidence < _SURE
-        name = "domains" if doubtful else detected.format
-    if name in FORMATS:
-        return name
-    looks = "The list looks like" if declared == "auto" else "The list is declared as"
-    known = ", ".join(FORMATS)
-    detail = f"{looks} `{name}`. This version reads: {known}. Get the list in one of these."
-    raise refusal("format-not-supported", detail, {"format": name, "supported": list(FORMATS)})
 
 
 def make_report(

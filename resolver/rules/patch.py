@@ -31,7 +31,7 @@ from resolver.rules.model import (
     Rules,
     key_of,
 )
-from resolver.rules.parse import choose_format, extra, make_report
+from resolver.rules.parse import extra, make_report
 from resolver.rules.report import MAX_SAMPLES, BadLine, Header, Report, safe_text
 from resolver.rules.side import SideRule, canonical, meaning
 
@@ -64,11 +64,12 @@ def patch_rules(
     it came in: with the format "auto", lines that do not all look like one other notation are read in that.
     The report counts the lines of `add`, then those of `remove`; its `entries` and `rules` are those of the
     whole list afterwards, its `duplicates` the added rules that stood there already. Raises ListRefused
-    (line-invalid, rule-too-wide, format-not-supported); then nothing is to be changed.
+    (line-invalid, rule-too-wide); then nothing is to be changed.
     """
     detected = detect("\n".join([*add, *remove]).encode("utf-8", "replace"))
-    unclear = format == "auto" and detected.confidence < 1 and known in FORMATS
-    name = known if unclear else choose_format(format, detected)
+    name: str = format
+    if format == "auto":
+        name = known if known in FORMATS and detected.confidence < 1 else detected.format
     collector = Collector(FORMATS[name], match, kind, options)
     faults: list[BadLine] = []
     # Everything is read before anything is changed, so a fault in the last line undoes nothing.

@@ -60,6 +60,3 @@ FORMATS: Final[Mapping[str, ListFormat]] = {
         ListFormat("pihole-regex", (), pihole.make),
     )
 }
-
-UNSUPPORTED: Final[frozenset[str]] = frozenset()
-"""Formats that a list's description may name, and that this version does not read."""

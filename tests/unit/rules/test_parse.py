@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from resolver.errors import ListRefused
 from resolver.rules.compile import canonical_keys
-from resolver.rules.formats.table import FORMATS
 from resolver.rules.model import Format, Kind, Match
 from resolver.rules.parse import parse_list
 from resolver.rules.report import BadLine, Header, Report, RuleCounts
@@ -164,14 +163,6 @@ def test_list_of_nothing_but_wide_rules_is_refused_and_says_which() -> None:
         parse_list(b"com\nnet\n", format="domains")
     errors = msgspec.convert(refused.value.extra["errors"], list[BadLine])
     assert [(line.number, line.code) for line in errors] == [(1, "covers-top-level"), (2, "covers-top-level")]
-
-
-def test_format_that_is_not_read_is_refused_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("resolver.rules.parse.FORMATS", {"hosts": FORMATS["hosts"]})
-    for format in ("auto", "domains"):
-        with pytest.raises(ListRefused, match="This version reads: hosts") as refused:
-            parse_list(b"a.example\n", format=format)
-        assert refused.value.code == "format-not-supported"
 
 
 def test_keys_that_are_handed_on_are_those_of_the_content() -> None:

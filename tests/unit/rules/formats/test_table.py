@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from resolver.dns.names import from_host
 from resolver.rules.collector import Collector
-from resolver.rules.formats.table import FORMATS, UNSUPPORTED
+from resolver.rules.formats.table import FORMATS
 from resolver.rules.lines import Rule
 from resolver.rules.model import Format
 from tests.unit.rules.shorthand import read
@@ -37,8 +37,8 @@ PIECES = st.sampled_from(
 LINES = st.lists(PIECES, max_size=6).map("".join)
 
 
-def test_every_format_of_the_model_is_read_or_named_as_unsupported() -> None:
-    assert {"auto", *FORMATS, *UNSUPPORTED} == set(get_args(Format))
+def test_every_format_of_the_model_is_read() -> None:
+    assert {"auto", *FORMATS} == set(get_args(Format))
     assert all(name == entry.name for name, entry in FORMATS.items())
 
 
