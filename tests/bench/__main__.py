@@ -1,4 +1,4 @@
-"""`python -m tests.bench [rates|swaps|lists|lookups ...]`: measure on this machine and print the figures.
+"""`python -m tests.bench [rates|swaps|lists|lookups|compiles ...]`: measure here and print the figures.
 
 Nothing here is a test and nothing fails: figures are for people to compare within one run. See
 README.md beside this file for what makes a figure fit to be quoted.
@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import lists, lookups, rates, swaps
+from tests.bench import compiles, lists, lookups, rates, swaps
 
 MEASURES: dict[str, Callable[[], None]] = {
     "rates": rates.main,
     "swaps": swaps.main,
     "lists": lists.main,
     "lookups": lookups.main,
+    "compiles": compiles.main,
 }
 
 
