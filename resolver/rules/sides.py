@@ -7,9 +7,9 @@
       ..  everywhere  the rules that must be asked for every name, one MessagePack array
       ..  keyed       for each key a MessagePack array of its rules
 
-A list of a million side rules so costs a worker nothing but addresses: the rules of a key are decoded
-when a question finds it (2 µs). Those that must be asked for every name are decoded once; they are few,
-and a list with more is refused by its reader. All numbers are little-endian.
+A list of half a million side rules so costs a worker nothing but addresses: the rules of a key are decoded
+when a question finds it (2 µs). Those that must be asked for every name are decoded once; they are few, since
+the reading of a list keeps no more of them (`resolver.rules.collector`). All numbers are little-endian.
 """
 
 from __future__ import annotations
