@@ -18,11 +18,11 @@ wins at any depth, which is the same for the form that lists use.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from resolver.dns.names import to_text
-from resolver.rules.formats.local_data import LocalData, address_record, is_sink
+from resolver.rules.formats.local_data import Redirections, address_record, is_sink
 from resolver.rules.lines import (
     COMMENT,
     FAST_END,
@@ -36,7 +36,7 @@ from resolver.rules.lines import (
     is_address,
     read_name,
 )
-from resolver.rules.model import ALLOW_BELOW, ALLOW_BOTH, BLOCK_APEX, BLOCK_BELOW, BLOCK_BOTH, key_of
+from resolver.rules.model import ALLOW_BELOW, ALLOW_BOTH, BLOCK_BELOW, BLOCK_BOTH
 from resolver.rules.side import ALLOW, BLOCK, SideRule
 
 # A `server` or `local` option is a block only when nothing stands behind the last slash.
@@ -113,34 +113,6 @@ def _read_end(text: str, action: int) -> Item:
     return SideRule(action=action, expression=f"{end}$")
 
 
-class TrustedDnsmasq:
-    """The reading of a configuration that may redirect names."""
-
-    def __init__(self) -> None:
-        self._data = LocalData()
-
-    def read(self, line: str, number: int) -> Sequence[Item]:
-        """See `Reader`."""
-        address, items = _split(line)
-        if not address:
-            return items
-        record = address_record(address)
-        said: list[Item] = []
-        for item in items:
-            if isinstance(item, Rule):
-                item = SideRule(action=BLOCK, key=key_of(item.wire), reach=item.flags // BLOCK_APEX)
-            if isinstance(item, SideRule):
-                fault = self._data.add(item, record, 0, number)
-                said += [fault] if fault else []
-            else:
-                said.append(item)
-        return said
-
-    def finish(self) -> Iterable[tuple[int, Item]]:
-        """See `Reader`."""
-        return self._data.finish()
-
-
 def make(options: Options) -> Reader:
     """The reader of one configuration."""
-    return TrustedDnsmasq() if options.rewrites else LineReader(read)
+    return Redirections(_split) if options.rewrites else LineReader(read)

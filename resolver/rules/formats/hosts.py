@@ -9,10 +9,9 @@ Home take both in one file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Final
 
-from resolver.rules.formats.local_data import LocalData, address_record, is_sink
+from resolver.rules.formats.local_data import Redirections, address_record, is_sink
 from resolver.rules.lines import (
     COMMENT,
     FAST_END,
@@ -26,8 +25,7 @@ from resolver.rules.lines import (
     is_address,
     read_name,
 )
-from resolver.rules.model import BLOCK_APEX, key_of
-from resolver.rules.side import APEX, BLOCK, SideRule
+from resolver.rules.model import BLOCK_APEX
 
 FAST: Final = rb"(?:0\.0\.0\.0|127\.0\.0\.1)[ \t]++" + FAST_NAME + FAST_END
 FAST_FLAGS: Final = BLOCK_APEX
@@ -59,31 +57,6 @@ def _split(line: str) -> tuple[str, list[Item]]:
     return words[0] if foreign else "", [read_name(name, BLOCK_APEX) for name in names]
 
 
-class TrustedHosts:
-    """The reading of a hosts file that may redirect names."""
-
-    def __init__(self) -> None:
-        self._data = LocalData()
-
-    def read(self, line: str, number: int) -> Sequence[Item]:
-        """See `Reader`."""
-        address, items = _split(line)
-        if not address:
-            return items
-        record = address_record(address)
-        said: list[Item] = [item for item in items if not isinstance(item, Rule)]
-        for item in items:
-            if isinstance(item, Rule):
-                when = SideRule(action=BLOCK, key=key_of(item.wire), reach=APEX)
-                fault = self._data.add(when, record, 0, number)
-                said += [fault] if fault else []
-        return said
-
-    def finish(self) -> Iterable[tuple[int, Item]]:
-        """See `Reader`."""
-        return self._data.finish()
-
-
 def make(options: Options) -> Reader:
     """The reader of one hosts file."""
-    return TrustedHosts() if options.rewrites else LineReader(read)
+    return Redirections(_split) if options.rewrites else LineReader(read)

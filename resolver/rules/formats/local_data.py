@@ -11,14 +11,14 @@ The key of what is gathered is a `SideRule` that says when the data applies; its
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from resolver.dns import registry
 from resolver.rules.lines import Item, Rule, Skip
-from resolver.rules.model import ALLOW_APEX, BLOCK_APEX, name_of
+from resolver.rules.model import ALLOW_APEX, BLOCK_APEX, key_of, name_of
 from resolver.rules.side import ALLOW, ANSWER, BLOCK, Answer, Record, SideRule
 
 MAX_DEFERRED: Final = 200_000
@@ -84,6 +84,38 @@ class LocalData:
                 continue
             answer = Answer(records=tuple(sorted(gathered.records, key=_order)), ttl=gathered.ttl)
             yield gathered.line, msgspec.structs.replace(when, action=ANSWER, answer=answer)
+
+
+class Redirections:
+    """The reader of a trusted list whose lines are an address and the names it is for.
+
+    `split` reads one line: the address that it redirects to ("" if it does not), and what it says of names.
+    """
+
+    def __init__(self, split: Callable[[str], tuple[str, list[Item]]]) -> None:
+        self._split: Final = split
+        self._data: Final = LocalData()
+
+    def read(self, line: str, number: int) -> Sequence[Item]:
+        """See `resolver.rules.lines.Reader`."""
+        address, items = self._split(line)
+        if not address:
+            return items
+        record = address_record(address)
+        said: list[Item] = []
+        for item in items:
+            if isinstance(item, Rule):
+                item = SideRule(action=BLOCK, key=key_of(item.wire), reach=item.flags // BLOCK_APEX)
+            if isinstance(item, SideRule):
+                fault = self._data.add(item, record, 0, number)
+                said += [fault] if fault else []
+            else:
+                said.append(item)
+        return said
+
+    def finish(self) -> Iterable[tuple[int, Item]]:
+        """See `resolver.rules.lines.Reader`."""
+        return self._data.finish()
 
 
 def _order(record: Record) -> tuple[int, bytes]:
