@@ -25,7 +25,7 @@ from typing import Final, Literal, NamedTuple
 from resolver.policy.answers import combine
 from resolver.policy.conditions import Asked, applies, specificity
 from resolver.rules import side
-from resolver.rules.compiled import CompiledList
+from resolver.rules.compiled import CompiledList, Match, together
 from resolver.rules.expressions.subject import subject_of
 from resolver.rules.model import (
     ALLOW_BOTH,
@@ -140,9 +140,9 @@ class Ruleset:
 
     __slots__ = ("_match", "_searching", "lists", "watches_addresses")
 
-    def __init__(self, lists: Sequence[PolicyList] = (), match: Callable[[bytes], int] | None = None) -> None:
+    def __init__(self, lists: Sequence[PolicyList] = (), match: Match | None = None) -> None:
         self.lists: Final = tuple(lists)
-        self._match: Final = match or _in_turn([entry.rules for entry in self.lists])
+        self._match: Final = match or together(entry.rules.match for entry in self.lists)
         self._searching: Final = tuple(entry.rules for entry in self.lists if entry.rules.searches)
         self.watches_addresses: Final = any(entry.rules.watches for entry in self.lists)
 
@@ -194,40 +194,28 @@ class Ruleset:
             asked.common = asked.common and not rules.tells_clients_apart
         return False
 
-    def _aside(self, rules: CompiledList, folded: bytes, asked: Asked) -> list[SideRule]:
+    def _aside(self, rules: CompiledList, subject: bytes, asked: Asked) -> list[SideRule]:
         """The side rules of one list that apply, in no order."""
-        candidates = [*rules.asides(asked.key), *rules.met_by(asked.client, asked.addresses)]
-        if rules.searches:
-            candidates += rules.found_in(subject_of(folded))
+        candidates = [
+            *rules.asides(asked.key),
+            *rules.met_by(asked.client, asked.addresses),
+            *rules.found_in(subject),
+        ]
         asked.common = asked.common and not rules.tells_clients_apart
         return [rule for rule in candidates if applies(rule, asked)]
 
     def _everything(self, folded: bytes, asked: Asked) -> list[RuleMatch]:
         """Every rule that speaks of the question, list by list; of an ordered list its winner alone first."""
         matches: list[RuleMatch] = []
+        subject = subject_of(folded)
         for list_id, rules in self.lists:
             found = [RuleMatch(list_id, one.name, one.flags, one.line) for one in rules.explain(asked.key)]
             found += [
                 RuleMatch(list_id, name_of(rule.key) if rule.key else b"", 0, rule.line, rule)
-                for rule in self._aside(rules, folded, asked)
+                for rule in self._aside(rules, subject, asked)
             ]
             matches += _winner(found, asked) if rules.ordered else found
         return matches
-
-
-def _in_turn(lists: Sequence[CompiledList]) -> Callable[[bytes], int]:
-    """The index made of the lists themselves."""
-    matchers = tuple(one.match for one in lists)
-    if len(matchers) == 1:
-        return matchers[0]
-
-    def match(key: bytes) -> int:
-        found = 0
-        for ask in matchers:
-            found |= ask(key)
-        return found
-
-    return match
 
 
 def _winner(found: list[RuleMatch], asked: Asked) -> list[RuleMatch]:

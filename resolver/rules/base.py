@@ -26,14 +26,20 @@ from typing import Final
 
 from resolver.errors import CorruptFile
 from resolver.rules import base_layout, layout
-from resolver.rules.compiled import APEX_VERDICTS, BELOW_VERDICTS, CompiledList, ancestors, map_trie
+from resolver.rules.compiled import (
+    APEX_VERDICTS,
+    BELOW_VERDICTS,
+    CompiledList,
+    Match,
+    ancestors,
+    map_trie,
+    together,
+)
 from resolver.rules.model import CONDITIONAL, LINE_SHIFT
 
 _MARK: Final = 2 * CONDITIONAL
 """Bit beside those of a verdict: an ordered list has the name; it must be asked itself."""
 _FLAGS: Final = (1 << LINE_SHIFT) - 1
-
-Match = Callable[[bytes], int]
 
 
 class Base:
@@ -76,7 +82,7 @@ class Base:
         overlay = tuple(rules.match for digest, rules in here.items() if digest not in self.lists)
         ordered: dict[str, Match] = {digest: rules.match for digest, rules in here.items() if rules.ordered}
         match = self._look_up(here, self._ordered(ordered))
-        return _over(match, overlay) if overlay else match
+        return together((match, *overlay))
 
     def _look_up(self, here: dict[str, CompiledList], ordered: Callable[[bytes, list[bytes]], int]) -> Match:
         """The look-up among those lists of the base that are here."""
@@ -139,15 +145,3 @@ def _translate(column: Sequence[int], table: bytes) -> bytes:
     if len(table) <= 1 << 8:
         return bytes(column).translate(table.ljust(1 << 8, b"\0"))
     return bytes(map(table.__getitem__, column))
-
-
-def _over(match: Match, overlay: Sequence[Match]) -> Match:
-    """The base's look-up and the lists that are not in it."""
-
-    def both(key: bytes) -> int:
-        verdict = match(key)
-        for ask in overlay:
-            verdict |= ask(key)
-        return verdict
-
-    return both

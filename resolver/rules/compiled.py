@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 import marisa_trie
 
 from resolver.errors import CorruptFile
 from resolver.rules import layout, side
+from resolver.rules.below import lies_under
 from resolver.rules.expressions.automaton import Matcher
 from resolver.rules.model import (
     ALLOW_APEX,
@@ -46,6 +47,9 @@ from resolver.rules.model import (
 from resolver.rules.networks import Address, NetworkIndex, network_of
 from resolver.rules.side import SideRule, canonical
 from resolver.rules.sides import Sides
+
+Match = Callable[[bytes], int]
+"""The verdict bits for the key of a lower-cased name: what `CompiledList.match` is."""
 
 _VALUE: Final = struct.Struct("<I")
 _DECIDED: Final = BLOCKED | ALLOWED
@@ -101,7 +105,6 @@ class CompiledList:
         self._prefixes = self._trie.prefixes
         self._sides = Sides(layout.octets_of(view, header.sides))
         placed = [one for one in enumerate(self._sides.everywhere) if not one[1].expression]
-        self.everywhere: Final = tuple(rule for _, rule in placed)
         self._anywhere = [(place, rule) for place, rule in placed if not _leads(rule)]
         self._by_client = NetworkIndex(
             (place, rule, rule.clients) for place, rule in placed if _leads(rule) and not rule.addresses
@@ -241,16 +244,25 @@ def _leads(rule: SideRule) -> bool:
     return bool(rule.clients) and all(map(network_of, rule.clients))
 
 
+def together(matchers: Iterable[Match]) -> Match:
+    """One function that says of a key what all of these say, bit by bit."""
+    asked = tuple(matchers)
+    if len(asked) == 1:
+        return asked[0]
+
+    def match(key: bytes) -> int:
+        verdict = 0
+        for ask in asked:
+            verdict |= ask(key)
+        return verdict
+
+    return match
+
+
 def ancestors(key: bytes, found: Iterable[bytes]) -> Iterator[bytes]:
     """Of the stored keys that a key begins with (the shortest first) those that end where a label of it
     ends: the key itself and the names above it. The most specific comes first."""
-    # For whoever may take its time: `_judge` does the same, and may not build anything.
-    end = len(key)
-    for prefix in reversed(list(found)):
-        while end > len(prefix):  # one label up; its length octet stands last
-            end -= key[end - 1] + 1
-        if end == len(prefix):
-            yield prefix
+    return (prefix for prefix in reversed(list(found)) if lies_under(key, prefix))
 
 
 def map_trie(octets: memoryview, entries: int) -> marisa_trie.BinaryTrie:

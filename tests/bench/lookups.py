@@ -18,7 +18,7 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +28,8 @@ from resolver.generation.first import run_job
 from resolver.generation.jobs import Job, Outcome
 from resolver.generation.mapped import open_list
 from resolver.rules.base import Base
-from resolver.rules.compiled import CompiledList
+from resolver.rules.compiled import CompiledList, Match, together
 from tests.bench.lists import ALLOW, NO_LISTS, data_folder, read_list
-
-Match = Callable[[bytes], int]
 
 SIZES: Final = [
     int(n) for n in os.environ.get("BELISHA_BENCH_SIZES", "10000,100000,1000000,5000000").split(",")
@@ -73,19 +71,6 @@ def _compile(folder: Path, count: int, lists: int) -> tuple[list[CompiledList], 
     return [open_list(blobs, outcome.rules, verify=False) for outcome in outcomes if outcome.rules], outcomes[
         -1
     ]
-
-
-def _in_turn(lists: Iterable[CompiledList]) -> Match:
-    """As a worker asks without a base."""
-    matchers = tuple(one.match for one in lists)
-
-    def match(key: bytes) -> int:
-        verdict = 0
-        for ask in matchers:
-            verdict |= ask(key)
-        return verdict
-
-    return matchers[0] if len(matchers) == 1 else match
 
 
 def _questions(lists: list[CompiledList]) -> dict[str, list[bytes]]:
@@ -143,7 +128,7 @@ def _compare(title: str, folder: Path, lists: list[CompiledList]) -> None:
     began = time.perf_counter()
     match = base.matcher((one.digest, one) for one in lists)
     ready = (time.perf_counter() - began) * 1000
-    print(_row(f"{title}, in turn", _in_turn(lists), questions), flush=True)
+    print(_row(f"{title}, in turn", together(one.match for one in lists), questions), flush=True)
     print(_row(f"{title}, base", match, questions), flush=True)
     each = outcome.octets / max(1, outcome.entries)
     print(

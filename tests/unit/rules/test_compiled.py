@@ -34,6 +34,7 @@ from resolver.rules.model import (
     key_of,
     name_of,
 )
+from resolver.rules.networks import Address
 from resolver.rules.side import APEX, BELOW, BLOCK, BOTH, SideRule, canonical
 from tests.unit.rules.shorthand import NAMES, RULES, compiled_rules, content_of, key, rules_of
 
@@ -170,6 +171,9 @@ def aside(name: str, reach: int = BOTH, **more: Any) -> SideRule:
     return SideRule(**{"action": BLOCK, "key": key(name), "reach": reach, **more})
 
 
+CLIENT = Address(4, 0xC0000207)
+"""192.0.2.7"""
+
 ASIDES: list[tuple[str, list[int]]] = [
     # name asked -> lines of the rules that it leads to, the most specific first
     ("example.org", [2, 1]),
@@ -195,7 +199,7 @@ def test_name_leads_to_the_side_rules_that_reach_it(names: Rules, name: str, lin
     assert [rule.line for rule in compiled.asides(key(name))] == lines
     conditional = bool(compiled.match(key(name)) & CONDITIONAL)
     assert conditional or not lines  # whoever has to ask is told so
-    assert not compiled.searches and compiled.everywhere == ()
+    assert not compiled.searches and compiled.met_by(CLIENT, ()) == []
 
 
 def test_names_with_side_rules_are_no_plain_names() -> None:
@@ -212,7 +216,8 @@ def test_rules_that_no_name_leads_to() -> None:
     odd, even = (SideRule(action=BLOCK, expression=one, line=7) for one in ("^a[0-9]", "example$"))
     other = SideRule(action=BLOCK, expression="example$", invert=True)
     compiled = compiled_rules({}, client, odd, even, other)
-    assert compiled.searches and compiled.everywhere == (client,)
+    assert compiled.searches and compiled.met_by(CLIENT, ()) == [client]
+    assert compiled.met_by(Address(4, CLIENT.value + 1), ()) == compiled.met_by(None, ()) == []
     assert set(compiled.found_in(b"a7.example")) == {odd, even}
     assert compiled.found_in(b"b.test") == [other]
     assert compiled_rules({}, client).searches and compiled_rules({}, client).found_in(b"a7") == []
