@@ -44,20 +44,72 @@ PRIVATE_NETWORKS: tuple[Network, ...] = tuple(
 Megabytes = Annotated[int, msgspec.Meta(ge=1, le=65_536)]
 
 
+Rate = Literal["auto"] | Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+"""A number a second; 0: no limit; "auto": none for private networks, a careful one for all others."""
+
+Strategy = Literal["order", "fastest", "race"]
+"""Which upstream is asked first: the first that is well, the fastest, or two at once."""
+
+Ttl = Annotated[int, msgspec.Meta(ge=0, le=604_800)]
+"""Seconds, at most seven days (RFC 8767 4)."""
+
+
 class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[dns]`: the addresses DNS is served on, by how many processes, to whom."""
+    """`[dns]`: the addresses DNS is served on, by how many processes, to whom, and how.
+
+    strategy                 which upstream is asked first
+    bootstrap                upstreams, by address, that resolve the names in the URLs of others
+    randomize_case           whether questions go out in random case (draft-vixie-dnsext-dns0x20)
+    cookies                  whether cookies are asked for and given (RFC 7873)
+    cache_mb                 megabytes of answers for each worker
+    min_ttl, max_ttl         bounds of the seconds that an answer is kept
+    stale                    seconds that an answer may be given after its time when nobody answers (RFC 8767)
+    prefetch                 whether popular answers are fetched again before their time is over
+    save_cache               whether answers are kept on disk from a stop to the next start
+    dns64                    the prefix of addresses made for names without an IPv6 address (RFC 6147), "" for none
+    queries_per_second       of one client network (/24, /56)
+    responses_per_second     equal ones to one client network
+    in_flight                questions that wait for upstreams, of all clients and of one
+    tcp_connections          of all clients and of one
+    """
 
     listen: tuple[str, ...] = ("127.0.0.1:1053", "[::1]:1053")
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     datapath: Literal["auto", "asyncio", "native"] = "auto"
     allow: tuple[str, ...] = ("private",)
+    strategy: Strategy = "order"
+    bootstrap: tuple[str, ...] = ()
+    randomize_case: bool = False
+    cookies: bool = True
     cache_mb: Megabytes = 32
+    min_ttl: Ttl = 0
+    max_ttl: Ttl = 86_400
+    stale: Ttl = 86_400
+    prefetch: bool = True
+    save_cache: bool = True
+    dns64: str = ""
+    queries_per_second: Rate = "auto"
+    responses_per_second: Rate = "auto"
+    in_flight: Annotated[int, msgspec.Meta(ge=64, le=60_000)] = 4096
+    in_flight_client: Annotated[int, msgspec.Meta(ge=16, le=60_000)] = 2048
+    tcp_connections: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 2000
+    tcp_connections_client: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 100
 
 
 class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[upstream]]`: a resolver that answers what is not blocked."""
+    """`[[upstream]]`: a resolver that answers what is not blocked.
+
+    names           asked for these names and what is below them, and for nothing else; none: for all others
+    certificate     the name that the certificate of a tls:// upstream must have; "": the host in the URL
+    pins            SHA-256 pins of its key, in base64 (RFC 7858 4.2); one must fit, names then do not matter
+    opportunistic   go on without a check, or without TLS, where it cannot be had (RFC 7858 4.1)
+    """
 
     url: str
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    pins: tuple[str, ...] = ()
+    opportunistic: bool = False
 
 
 class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -262,7 +314,23 @@ _OVERRIDES: Final[dict[str, tuple[str, type]]] = {
     "BELISHA_DNS_WORKERS": ("dns.workers", int),
     "BELISHA_DNS_DATAPATH": ("dns.datapath", str),
     "BELISHA_DNS_ALLOW": ("dns.allow", list),
+    "BELISHA_DNS_STRATEGY": ("dns.strategy", str),
+    "BELISHA_DNS_BOOTSTRAP": ("dns.bootstrap", list),
+    "BELISHA_DNS_RANDOMIZE_CASE": ("dns.randomize_case", bool),
+    "BELISHA_DNS_COOKIES": ("dns.cookies", bool),
     "BELISHA_DNS_CACHE_MB": ("dns.cache_mb", int),
+    "BELISHA_DNS_MIN_TTL": ("dns.min_ttl", int),
+    "BELISHA_DNS_MAX_TTL": ("dns.max_ttl", int),
+    "BELISHA_DNS_STALE": ("dns.stale", int),
+    "BELISHA_DNS_PREFETCH": ("dns.prefetch", bool),
+    "BELISHA_DNS_SAVE_CACHE": ("dns.save_cache", bool),
+    "BELISHA_DNS_DNS64": ("dns.dns64", str),
+    "BELISHA_DNS_QUERIES_PER_SECOND": ("dns.queries_per_second", object),
+    "BELISHA_DNS_RESPONSES_PER_SECOND": ("dns.responses_per_second", object),
+    "BELISHA_DNS_IN_FLIGHT": ("dns.in_flight", int),
+    "BELISHA_DNS_IN_FLIGHT_CLIENT": ("dns.in_flight_client", int),
+    "BELISHA_DNS_TCP_CONNECTIONS": ("dns.tcp_connections", int),
+    "BELISHA_DNS_TCP_CONNECTIONS_CLIENT": ("dns.tcp_connections_client", int),
     "BELISHA_ADMIN_LISTEN": ("admin.listen", str),
     "BELISHA_ADMIN_BODY_MB": ("admin.body_mb", int),
     "BELISHA_ADMIN_LIST_MB": ("admin.list_mb", int),
@@ -271,6 +339,9 @@ _OVERRIDES: Final[dict[str, tuple[str, type]]] = {
     "BELISHA_ADMIN_KEEP_GENERATIONS": ("admin.keep_generations", int),
 }
 """Variable -> the key it overrides, and how its text is read."""
+
+_KINDS: Final = {int: "a whole number", object: "a whole number or auto", bool: "true or false"}
+"""How to say what a variable should have been; `object` stands for `Rate`."""
 
 _BOOLEANS: Final = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(
     ("0", "false", "no", "off"), False
@@ -320,11 +391,13 @@ def _value(variable: str, text: str, kind: type) -> Any:
         return [part.strip() for part in text.split(",") if part.strip()]
     if kind is bool and text.lower() in _BOOLEANS:
         return _BOOLEANS[text.lower()]
-    if kind is int and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
+    if kind is object and text.strip() == "auto":
+        return "auto"
+    if kind in (int, object) and re.fullmatch(r"-?[0-9]{1,18}", text.strip()):
         return int(text)
     if kind is str:
         return text
-    raise SettingsError(f"{variable}: `{text}` is not {'a whole number' if kind is int else 'true or false'}")
+    raise SettingsError(f"{variable}: `{text}` is not {_KINDS[kind]}")
 
 
 def _explain(text: str) -> tuple[str, str]:
