@@ -66,7 +66,7 @@ class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stale                    seconds that an answer may be given after its time when nobody answers (RFC 8767)
     prefetch                 whether popular answers are fetched again before their time is over
     save_cache               whether answers are kept on disk from a stop to the next start
-    dns64                    the prefix of addresses made for names without an IPv6 address (RFC 6147), "" for none
+    dns64                    prefix of addresses made for names without an IPv6 address (RFC 6147), or ""
     queries_per_second       of one client network (/24, /56)
     responses_per_second     equal ones to one client network
     in_flight                questions that wait for upstreams, of all clients and of one

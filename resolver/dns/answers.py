@@ -8,11 +8,12 @@ never set here: we validate nothing, and an upstream's word travels an unprotect
 
 from __future__ import annotations
 
+from math import inf
 from struct import Struct
 from typing import Final
 
 from resolver.dns import registry
-from resolver.dns.edns import PLAIN_OPT, extended_error, opt
+from resolver.dns.edns import PLAIN_OPT, extended_error, opt, with_options
 from resolver.dns.query import NO_EDNS, Query
 from resolver.dns.records import Walk
 
@@ -35,6 +36,8 @@ def reply(
     if query.size == NO_EDNS:
         return _HEADER(query.id, flags, 1, answers, authorities, additionals) + query.question + body
     tail = PLAIN_OPT[query.dnssec] if opt_record is None else opt_record
+    if query.extras:
+        tail = with_options(tail, query.extras)
     return _HEADER(query.id, flags, 1, answers, authorities, additionals + 1) + query.question + body + tail
 
 
@@ -62,7 +65,11 @@ class Relay:
 
     stored     seconds on the caller's clock when it was kept
     lifetime   seconds that it may be kept
-    targets    where its CNAME records lead: judged again each time it is used
+    due        seconds on that clock from when it should be fetched again if it is asked for; whoever keeps
+               it sets it, and sets it back when the fetching has begun
+    targets    where its CNAME, DNAME, SVCB and HTTPS records lead: judged again each time it is used
+    private    whether it holds an address of a private network, as a record or as a hint
+    negative   whether it says that there is nothing of the type asked
     octets     what it weighs in a cache that is bounded in octets
 
     An answer that a rule gives in an upstream's place is kept in the same way; `opts` are then the OPT
@@ -76,8 +83,11 @@ class Relay:
         "_opts",
         "_rcode",
         "_ttls",
+        "due",
         "lifetime",
+        "negative",
         "octets",
+        "private",
         "stored",
         "targets",
     )
@@ -93,7 +103,10 @@ class Relay:
         self._opts = opts
         self.lifetime = walk.lifetime
         self.targets = walk.targets
+        self.private = walk.private
+        self.negative = walk.negative
         self.stored = stored
+        self.due = inf
         # As measured: two numbers in two tuples for each TTL, and what every object costs.
         self.octets = len(walk.body) + 64 * len(walk.offsets) + 400
 

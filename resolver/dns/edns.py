@@ -29,5 +29,14 @@ def extended_error(code: int, text: str = "") -> bytes:
     return _OPTION(registry.OPTION_EDE, 2 + len(extra), code) + extra
 
 
+def with_options(record: bytes, options: bytes) -> bytes:
+    """The OPT record with these options behind those that it has."""
+    length = len(record) - _HEAD + len(options)
+    return record[: _HEAD - 2] + length.to_bytes(2, "big") + record[_HEAD:] + options
+
+
+_HEAD: Final = 11
+"""Octets of an OPT record before its RDATA: root, type, size, flags, length."""
+
 PLAIN_OPT: Final = (opt(False), opt(True))
 """The OPT without options, by DO: most replies carry one of these two."""

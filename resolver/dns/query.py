@@ -48,9 +48,23 @@ class Query:
     qtype, qclass
     size       octets that the client takes over UDP as its OPT says, or NO_EDNS
     dnssec     whether the client set DO
+    options    RDATA of its OPT: b"" for most
+    extras     options that belong into the reply's OPT and are this client's alone (a cookie, a keepalive);
+               such a reply is no flow
     """
 
-    __slots__ = ("dnssec", "flags", "folded", "id", "qclass", "qtype", "question", "size")
+    __slots__ = (
+        "dnssec",
+        "extras",
+        "flags",
+        "folded",
+        "id",
+        "options",
+        "qclass",
+        "qtype",
+        "question",
+        "size",
+    )
 
     def __init__(
         self, number: int, flags: int, question: bytes, folded: bytes, qtype: int, qclass: int
@@ -63,6 +77,8 @@ class Query:
         self.qclass = qclass
         self.size = NO_EDNS
         self.dnssec = False
+        self.options = b""
+        self.extras = b""
 
     @property
     def udp_limit(self) -> int:
@@ -154,6 +170,7 @@ def _read_records(data: bytes, offset: int, query: Query, before: int, additiona
             found = True
             query.size = max(size, registry.UDP_MINIMUM)
             query.dnssec = bool(ttl & registry.DO)
+            query.options = data[name + 10 : after] if length else b""
             version = (ttl >> 16) & 0xFF
             if version:
                 return _bad_version(query)

@@ -54,6 +54,9 @@ class Walk(NamedTuple):
                where smaller (RFC 2308 5)
     lifetime   seconds that the answer may be kept, or 0: not at all
     targets    lower-cased wire names of the CNAME targets, in order
+    negative   whether it says that there is nothing of the type asked (RFC 2308 2)
+    private    whether an A, AAAA, SVCB or HTTPS record in it holds an address of a private network
+    options    RDATA of the OPT: b"" for most
     """
 
     flags: int
@@ -65,6 +68,9 @@ class Walk(NamedTuple):
     ttls: tuple[int, ...]
     lifetime: int
     targets: tuple[bytes, ...]
+    negative: bool = False
+    private: bool = False
+    options: bytes = b""
 
 
 def read_name(data: bytes, offset: int) -> bytes:
@@ -203,6 +209,7 @@ def walk(data: bytes) -> Walk:
         tuple(state.ttls),
         _lifetime(state, rcode, negative),
         tuple(state.targets),
+        negative,
     )
 
 

@@ -24,6 +24,18 @@ refused   REFUSED
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 
 
+Suffix = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+"""A name that stands for itself and all below it."""
+
+Contact = Annotated[str, msgspec.Meta(pattern=r"^(?:mailto|tel|https|sips):[!-~]{1,100}$(?!\n)")]
+"""A URI by which people are reached (RFC 6068, RFC 3966, RFC 9110)."""
+
+ShortText = Annotated[str, msgspec.Meta(max_length=100)]
+
+RecordText = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
+"""`printer.home.arpa. 300 IN A 192.168.1.9`; TTL and class may be left out."""
+
+
 class AnswerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
     """How blocked names are answered. `ttl` in seconds; addresses only for mode "address"."""
 
@@ -46,7 +58,34 @@ class AnswerPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit
             ipaddress.IPv6Address(text)
 
 
+class RebindingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+    """Whether public names may lead into the private network (DNS rebinding). `allow`: names that may, with
+    all below them."""
+
+    protect: bool = True
+    allow: Annotated[tuple[Suffix, ...], msgspec.Meta(max_length=1_000)] = ()
+
+
+class WhyPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
+    """What a device may show to whoever meets a block (Structured DNS Error): whom to ask, and why.
+
+    `contact` holds URIs (`mailto:`, `tel:`, `https:`), `organization` who filters here, `justification` why.
+    """
+
+    contact: Annotated[tuple[Contact, ...], msgspec.Meta(max_length=4)] = ()
+    organization: ShortText = ""
+    justification: ShortText = ""
+    language: Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*)?$(?!\n)")] = ""
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
-    """The whole policy document."""
+    """The whole policy document.
+
+    `records` are records of our own, each a line of a zone file with an absolute name: they are answered here
+    and win over what the internet says, but not over a block.
+    """
 
     answer: AnswerPolicy = msgspec.field(default_factory=AnswerPolicy)
+    why: WhyPolicy = msgspec.field(default_factory=WhyPolicy)
+    rebinding: RebindingPolicy = msgspec.field(default_factory=RebindingPolicy)
+    records: Annotated[tuple[RecordText, ...], msgspec.Meta(max_length=10_000)] = ()
