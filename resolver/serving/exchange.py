@@ -6,45 +6,13 @@ waiters. An exchange ends exactly once: with an answer, or with none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from resolver.dns.query import Query
 from resolver.dns.records import Walk
-from resolver.policy.decide import Ruling
-from resolver.rules.side import Answer
 from resolver.serving.health import Upstream
 from resolver.serving.ports import PortSocket
-from resolver.serving.snapshot import Snapshot
-
-MAX_WAITERS: Final = 256
-"""Clients that wait for one question; a further one is dropped and may ask again."""
-
-Sink = Callable[[object, bytes], None]
-"""Sends a reply later: (whom the listener gave, octets). `SILENCE` says that there will be none."""
-
-SILENCE: Final = b""
-"""In a reply's place: nobody answers this question, now or later, and nobody waits for it any more."""
-
-
-class Waiter(NamedTuple):
-    """One client's question, and what is to be done with it.
-
-    query     as the client asked it
-    udp       whether its reply is bounded by `Query.udp_limit`
-    host      the client's address as text: who shares an exchange may still get different answers
-    snapshot  the generation that gave `ruling`: another one in service must be asked anew
-    led       the answer whose CNAME leads to the exchange's question; None: it is the client's own
-    """
-
-    query: Query
-    sink: Sink
-    peer: object
-    udp: bool
-    host: str
-    snapshot: Snapshot
-    ruling: Ruling
-    led: Answer | None = None
+from resolver.serving.waiter import Waiter
 
 
 class Try(NamedTuple):
@@ -64,6 +32,7 @@ class Try(NamedTuple):
 class Exchange:
     """`query` is what upstreams are asked; `fallback` the least bad reply so far, for when none is good.
 
+    `waiters`: the clients that want the answer; without any it is fetched for those who will ask.
     `cut`: the tries that got a truncated answer and were repeated over TCP; `settled`: those from which
     nothing better can come any more.
     """
@@ -78,9 +47,9 @@ class Exchange:
         "waiters",
     )
 
-    def __init__(self, query: Query, waiter: Waiter) -> None:
+    def __init__(self, query: Query, waiters: list[Waiter]) -> None:
         self.query: Final = query
-        self.waiters = [waiter]
+        self.waiters = waiters
         self.tries: list[Try] = []
         # Tuples: most exchanges have none of either, and an empty one costs nothing.
         self.cut: tuple[Try, ...] = ()

@@ -18,10 +18,9 @@ rare, has tasks. This module must not know policy or caches; it is handed a func
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from resolver.dns import registry
 from resolver.dns.answers import upstream_query
@@ -32,13 +31,12 @@ from resolver.serving.exchange import Exchange, Try
 from resolver.serving.health import Upstream, choose
 from resolver.serving.ports import PortPool, PortSocket
 from resolver.serving.upstream_tcp import ask_over_tcp
-from resolver.settings import UpstreamAddress
+from resolver.serving.wheel import Wheel
+from resolver.settings import Strategy, UpstreamAddress
 
 TIMEOUTS: Final = (0.8, 1.2, 2.0)
 """Seconds that each try is waited for before the next; the last ends the exchange."""
 MAX_TRIES: Final = len(TIMEOUTS)
-_TICK: Final = 0.05
-"""Seconds between looks at the clock while anything is awaited."""
 _TCP_SECONDS: Final = 2.0
 _TCP_AT_ONCE: Final = 64
 
@@ -50,20 +48,32 @@ _NO_EDNS: Final = (registry.FORMERR, registry.NOTIMP, registry.BADVERS)
 Done = Callable[[Exchange, Walk | None], None]
 
 
+class Terms(NamedTuple):
+    """How upstreams are asked; the keys of `[dns]` with the same names say what each means."""
+
+    strategy: Strategy = "order"
+    randomize_case: bool = False
+    cookies: bool = True
+
+
 class Forwarder:
     """`done(exchange, walk)` is called once for each `start`; None means that nobody answered."""
 
     def __init__(
         self,
         upstreams: Sequence[UpstreamAddress],
+        terms: Terms,
         chance: Iterator[int],
         clock: Callable[[], float],
         counters: Counters,
+        wheel: Wheel,
         done: Done,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
+        self._terms = terms
         self._counters = counters
+        self._wheel = wheel
         self._done = done
         self._chance = chance
         self.upstreams: Final = [Upstream(index, address) for index, address in enumerate(upstreams)]
@@ -71,9 +81,6 @@ class Forwarder:
             PortPool(one.address.endpoint, chance, self._received, self._unreachable, clock)
             for one in self.upstreams
         ]
-        # A queue for each try: equal waits end in the order they began, so no heap is needed.
-        self._due: Final[tuple[deque[tuple[float, Exchange]], ...]] = tuple(deque() for _ in TIMEOUTS)
-        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._tcp_slots = asyncio.Semaphore(_TCP_AT_ONCE)
 
@@ -83,8 +90,6 @@ class Forwarder:
 
     def close(self) -> None:
         """Stop; what is under way ends without an answer and without a call."""
-        if self._timer:
-            self._timer.cancel()
         for task in self._tasks:
             task.cancel()
         for pool in self._pools:
@@ -125,24 +130,14 @@ class Forwarder:
         """Remember a try and when to look at it again."""
         count = len(exchange.tries)
         exchange.tries.append(attempt)
-        self._due[count].append((attempt.sent + TIMEOUTS[count], exchange))
-        if self._timer is None:
-            self._timer = self._loop.call_later(_TICK, self._look)
+        self._wheel.at(attempt.sent + TIMEOUTS[count], self._late, (exchange, count + 1))
 
-    def _look(self) -> None:
-        """Move on what has waited long enough. Called every tick while anything is awaited."""
-        now = self._clock()
-        for count, queue in enumerate(self._due):
-            while queue and (queue[0][0] <= now or queue[0][1].ended):
-                _, exchange = queue.popleft()
-                if not exchange.ended and len(exchange.tries) == count + 1:
-                    self._late(exchange, now)
-        awaited = any(self._due)
-        self._timer = self._loop.call_later(_TICK, self._look) if awaited else None
-
-    def _late(self, exchange: Exchange, now: float) -> None:
+    def _late(self, waited: tuple[Exchange, int]) -> None:
         """The newest try has had its time. Whoever said something, though not enough, is not blamed."""
-        newest = exchange.tries[-1]
+        exchange, count = waited
+        if exchange.ended or len(exchange.tries) != count:
+            return
+        newest, now = exchange.tries[-1], self._clock()
         if newest not in exchange.settled:
             self._counters.upstream_timeouts += 1
             newest.upstream.failed(now)

@@ -37,10 +37,12 @@ from resolver.rules.model import ALLOWED, BLOCKED
 from resolver.rules.side import Answer
 from resolver.serving.admission import Admission
 from resolver.serving.cache import AnswerCache, Key
-from resolver.serving.exchange import MAX_WAITERS, SILENCE, Exchange, Sink, Waiter
+from resolver.serving.exchange import Exchange
 from resolver.serving.flows import Flow, FlowTable
-from resolver.serving.forwarder import Forwarder
+from resolver.serving.forwarder import Forwarder, Terms
 from resolver.serving.snapshot import Snapshot
+from resolver.serving.waiter import MAX_WAITERS, SILENCE, Sink, Waiter
+from resolver.serving.wheel import Wheel
 from resolver.settings import UpstreamAddress
 
 MAX_EXCHANGES: Final = 4_096
@@ -82,7 +84,10 @@ class Pipeline:
         self.snapshot = snapshot
         self._clock = clock
         self._in_flight: dict[Key, Exchange] = {}
-        self.forwarder: Final = Forwarder(upstreams, chance, clock, self.counters, self._answered)
+        self.wheel: Final = Wheel(clock)
+        self.forwarder: Final = Forwarder(
+            upstreams, Terms(), chance, clock, self.counters, self.wheel, self._answered
+        )
 
     def swap(self, snapshot: Snapshot) -> None:
         """Serve another generation from the next packet on. Everything known is judged anew."""
@@ -103,6 +108,7 @@ class Pipeline:
     def close(self) -> None:
         """Stop asking upstreams."""
         self.forwarder.close()
+        self.wheel.close()
 
     def handle(self, data: bytes, host: str, udp: bool, sink: Sink, peer: object) -> bytes | None:
         """The reply to send now; None: silence, or later through `sink(peer, reply)`; SILENCE: never.
@@ -254,7 +260,7 @@ class Pipeline:
             self.counters.merged += 1
             return None
         if exchange is None and len(self._in_flight) < MAX_EXCHANGES:
-            exchange = self._in_flight[key] = Exchange(query, waiter)
+            exchange = self._in_flight[key] = Exchange(query, [waiter])
             self.counters.forwarded += 1
             self.forwarder.start(exchange)
             return None

@@ -18,7 +18,7 @@ from resolver.dns.query import name_end
 from resolver.policy.decide import PolicyList
 from resolver.policy.model import AnswerPolicy
 from resolver.rules.model import Format
-from resolver.serving.exchange import SILENCE
+from resolver.serving.waiter import SILENCE
 from tests.scenarios.script import Line, Script, behaviour
 from tests.support.client import make_query
 from tests.support.rules import listed

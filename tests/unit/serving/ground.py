@@ -154,10 +154,10 @@ class Ground:
     async def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, and let the forwarder see it: it looks at the clock every tick."""
         self.clock.advance(seconds)
-        forwarder = self.pipeline.forwarder
-        tick = forwarder._timer
+        wheel = self.pipeline.wheel
+        tick = wheel.timer
         if tick is not None:
-            await until(lambda: forwarder._timer is not tick, "a look at the clock")
+            await until(lambda: wheel.timer is not tick, "a look at the clock")
 
     async def close(self) -> None:
         """Stop asking upstreams, and let the loop finish what it began."""

@@ -7,15 +7,16 @@ from typing import Any, cast
 
 from resolver.dns.query import Query
 from resolver.policy.decide import LEFT_ALONE
-from resolver.serving.exchange import MAX_WAITERS, SILENCE, Exchange, Try, Waiter
+from resolver.serving.exchange import Exchange, Try
 from resolver.serving.health import Upstream
+from resolver.serving.waiter import Waiter
 from resolver.settings import parse_upstream
 from tests.unit.serving.ground import CLIENT, query_of, snapshot
 
 
 def exchange() -> Exchange:
     query = query_of()
-    return Exchange(query, waiter(query))
+    return Exchange(query, [waiter(query)])
 
 
 def waiter(query: Query) -> Waiter:
@@ -56,16 +57,8 @@ def test_every_id_goes_back_to_its_own_socket() -> None:
     assert (first.released, second.released) == ([17, 19], [18])
 
 
-def test_who_waits_asked_for_what_is_asked_unless_led_there() -> None:
-    assert waiter(query_of()).led is None and SILENCE == b""
-
-
 def test_releasing_without_a_try_is_no_fault() -> None:
     exchange().release()
-
-
-def test_the_bound_on_waiters_is_a_bound_on_memory() -> None:
-    assert MAX_WAITERS <= 1_000
 
 
 def test_tries_are_told_apart_by_who_where_and_id() -> None:

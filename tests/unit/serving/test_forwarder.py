@@ -19,6 +19,7 @@ import pytest
 
 from resolver.serving import forwarder
 from resolver.serving.forwarder import MAX_TRIES, TIMEOUTS
+from resolver.serving.wheel import TICK
 from tests.support import behaviours as do
 from tests.support.behaviours import Behaviour, Reply, Seen
 from tests.support.client import make_query, rdatas
@@ -180,7 +181,7 @@ async def test_a_late_answer_to_an_earlier_try_is_as_good(
     second.set(NAME, do.silence())
     async with ground(upstream.url, second.url) as on:
         on.give(make_query(NAME).to_wire(), peer="client")
-        on.clock.advance(TIMEOUTS[0])
+        on.clock.advance(TIMEOUTS[0] + TICK)
         await asyncio.to_thread(second.wait_for, 1)
         await until(lambda: on.later)
         assert addresses(dns.message.from_wire(on.later[0][1])) == ["192.0.2.1"]
@@ -291,7 +292,7 @@ async def test_a_slow_upstream_is_waited_for_when_the_next_one_fails(
     second.set(NAME, vice)
     async with ground(upstream.url, second.url) as on:
         on.give(make_query(NAME).to_wire(), peer="client")
-        on.clock.advance(TIMEOUTS[0])
+        on.clock.advance(TIMEOUTS[0] + TICK)
         await asyncio.to_thread(second.wait_for, 1)
         await until(lambda: on.later)
         assert addresses(dns.message.from_wire(on.later[0][1])) == ["192.0.2.1"]
@@ -304,7 +305,7 @@ async def test_when_the_slow_one_fails_too_nobody_waits_for_the_clock(
     second.set(NAME, do.refused())
     async with ground(upstream.url, second.url) as on:
         on.give(make_query(NAME).to_wire(), peer="client")
-        on.clock.advance(TIMEOUTS[0])
+        on.clock.advance(TIMEOUTS[0] + TICK)
         await until(lambda: on.later)
         assert dns.message.from_wire(on.later[0][1]).rcode() == dns.rcode.SERVFAIL
         assert on.pipeline.counters.upstream_packets == 2
@@ -528,7 +529,7 @@ async def test_the_clock_is_only_watched_while_something_is_awaited(upstream: Sc
     async with ground(upstream.url) as on:
         await on.ask(NAME)
         on.clock.advance(5)
-        await until(lambda: on.pipeline.forwarder._timer is None)
+        await until(lambda: on.pipeline.wheel.timer is None)
 
 
 async def test_no_descriptor_is_left_behind(upstream: ScriptedUpstream) -> None:

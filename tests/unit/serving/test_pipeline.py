@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from resolver.policy.model import AnswerPolicy
 from resolver.serving import pipeline as pipeline_module
-from resolver.serving.exchange import MAX_WAITERS
 from resolver.serving.snapshot import Snapshot
+from resolver.serving.waiter import MAX_WAITERS
 from tests.support import behaviours as do
 from tests.support.behaviours import Behaviour
 from tests.support.client import make_query, rdatas

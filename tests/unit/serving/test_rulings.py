@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from resolver.policy.decide import PolicyList
 from resolver.serving import pipeline as pipeline_module
-from resolver.serving.exchange import SILENCE
 from resolver.serving.snapshot import Snapshot
+from resolver.serving.waiter import SILENCE
 from tests.support import behaviours as do
 from tests.support.client import Address, Connection, make_query
 from tests.support.rules import listed

@@ -15,8 +15,8 @@ import dns.rcode
 import pytest
 
 from resolver.serving import tcp as tcp_module
-from resolver.serving.exchange import MAX_WAITERS
 from resolver.serving.tcp import IDLE_SECONDS, MAX_IN_FLIGHT, MAX_PER_CLIENT, MESSAGE_SECONDS
+from resolver.serving.waiter import MAX_WAITERS
 from tests.support import behaviours as do
 from tests.support.client import Address, Connection, ask, make_query, rdatas
 from tests.support.upstream import ScriptedUpstream

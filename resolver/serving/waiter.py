@@ -1,0 +1,44 @@
+"""A client's question that an answer is awaited for, and how its reply leaves.
+
+Whoever waits is told exactly once: a reply through its sink, or that there will be none. This module
+must not know upstreams; who waits is the same whether one is asked or a cache answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from resolver.dns.query import Query
+from resolver.policy.decide import Ruling
+from resolver.rules.side import Answer
+from resolver.serving.snapshot import Snapshot
+
+MAX_WAITERS: Final = 256
+"""Clients that wait for one question; a further one is dropped and may ask again."""
+
+Sink = Callable[[object, bytes], None]
+"""Sends a reply later: (whom the listener gave, octets). `SILENCE` says that there will be none."""
+
+SILENCE: Final = b""
+"""In a reply's place: nobody answers this question, now or later, and nobody waits for it any more."""
+
+
+class Waiter(NamedTuple):
+    """One client's question, and what is to be done with it.
+
+    query     as the client asked it
+    udp       whether its reply is bounded by `Query.udp_limit`
+    host      the client's address as text: who shares an exchange may still get different answers
+    snapshot  the generation that gave `ruling`: another one in service must be asked anew
+    led       the answer whose CNAME leads to the exchange's question; None: it is the client's own
+    """
+
+    query: Query
+    sink: Sink
+    peer: object
+    udp: bool
+    host: str
+    snapshot: Snapshot
+    ruling: Ruling
+    led: Answer | None = None
