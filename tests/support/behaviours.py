@@ -16,7 +16,8 @@ others change what another one does:
     in_turn(silence(), answer(...))       the first query gets the first, the last goes on for ever
     patched(change, answer(...))          whatever else the octets should become
 
-Replies are built by dnspython, so that a mistake of ours cannot agree with itself.
+Replies are built by dnspython, so that a mistake of ours cannot agree with itself. What else an upstream
+may do wrong stands in `tests.support.vices`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ import dns.rdatatype
 import dns.rrset
 
 Transport = Literal["udp", "tcp"]
+
+FORGED_ADDRESS = "203.0.113.66"
+"""What every forgery claims, so that a test can look for it anywhere."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,18 @@ class Seen:
 class Reply(NamedTuple):
     """One thing to send, `delay` seconds from now. None for the octets hangs up a TCP connection.
 
-    `elsewhere`: over UDP, from a port that was not asked. `cut`: over TCP, half of it, then hang up.
+    `elsewhere`: over UDP, from a port that was not asked; `host`: from the right port of this address.
+    `cut`: over TCP, half of it, then hang up; `pace`: over TCP, seconds before each octet. `ready`: not
+    before it says so, whatever the clock of the machine shows.
     """
 
     octets: bytes | None
     delay: float = 0.0
     elsewhere: bool = False
     cut: bool = False
+    host: str = ""
+    pace: float = 0.0
+    ready: Callable[[], bool] | None = None
 
 
 Behaviour = Callable[[Seen], list[Reply]]
@@ -316,7 +325,7 @@ def forged_first(count: int, behaviour: Behaviour, delay: float = 0.0) -> Behavi
     """So many replies with wrong IDs and a forged address, then, `delay` later, the right one."""
 
     def behave(seen: Seen) -> list[Reply]:
-        lie = answer("A 203.0.113.66")(seen)[0].octets
+        lie = answer(f"A {FORGED_ADDRESS}")(seen)[0].octets
         assert lie is not None
         ids = [(seen.id + 1 + number) & 0xFFFF for number in range(count)]
         lies = [Reply(number.to_bytes(2, "big") + lie[2:]) for number in ids if number != seen.id]

@@ -8,7 +8,7 @@ It listens on UDP and TCP at one port of its own, in a thread of its own, so pla
 tests use it alike. What it does is found in a table: `(name, type)`, then `name`, then the default;
 a function `(name, type) → behaviour` may stand in place of the table. Names are written as dnspython
 prints them, in lower case and without the trailing dot. The behaviours are in
-`tests.support.behaviours`.
+`tests.support.behaviours` and, for what is worse, `tests.support.vices`.
 
 Every query is kept, as octets, before anything is answered. What cannot be read is kept as well and
 gets no answer. Stopping leaves the port free; `start` takes the same port again, which is how an
@@ -35,6 +35,9 @@ Script = Table | Callable[[str, str], Behaviour]
 
 _ATTEMPTS = 50
 """Ports tried until one is free for UDP and TCP alike."""
+
+_LOOK = 0.003
+"""Seconds between looks at whether a reply that is held may go."""
 
 
 class ScriptedUpstream:
@@ -185,21 +188,25 @@ class ScriptedUpstream:
                 octets, peer = udp.recvfrom(65_535)
                 for reply in self._replies(Seen(octets, "udp", (peer[0], peer[1]), time.monotonic())):
                     assert self._loop is not None
-                    if reply.delay:
+                    if reply.delay or reply.ready:
                         self._loop.call_later(reply.delay, self._send, udp, reply, peer)
                     else:
                         self._send(udp, reply, peer)
 
     def _send(self, udp: socket.socket, reply: Reply, peer: tuple[str, int]) -> None:
-        """Send over UDP, from here or from another port; a client that is gone is no fault."""
+        """Send over UDP, from here or from elsewhere; a client that is gone is no fault."""
         if reply.octets is None or udp.fileno() < 0:
             return
+        if reply.ready is not None and not reply.ready():
+            assert self._loop is not None
+            self._loop.call_later(_LOOK, self._send, udp, reply, peer)
+            return
         with contextlib.suppress(OSError):
-            if not reply.elsewhere:
+            if not (reply.elsewhere or reply.host):
                 udp.sendto(reply.octets, peer)
                 return
             with socket.socket(udp.family, socket.SOCK_DGRAM) as other:
-                other.bind((self.host, 0))
+                other.bind((reply.host or self.host, 0 if reply.elsewhere else self.port))
                 other.sendto(reply.octets, peer)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -247,8 +254,15 @@ class ScriptedUpstream:
 async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
     """Send over TCP, length first (RFC 1035 4.2.2); a reply without octets hangs up."""
     await asyncio.sleep(reply.delay)
+    while reply.ready is not None and not reply.ready():  # noqa: ASYNC110 - a clock has no event
+        await asyncio.sleep(_LOOK)
     if reply.octets is not None:
         data = len(reply.octets).to_bytes(2, "big") + reply.octets
-        writer.write(data[: len(data) // 2] if reply.cut else data)
+        data = data[: len(data) // 2] if reply.cut else data
+        for start in range(len(data) if reply.pace else 0):
+            await asyncio.sleep(reply.pace)
+            writer.write(data[start : start + 1])
+        if not reply.pace:
+            writer.write(data)
     if reply.octets is None or reply.cut:
         writer.close()
