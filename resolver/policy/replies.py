@@ -12,6 +12,9 @@ RFC 8914 4.5 keeps Forged Answer for an answer that is provided, 4.16 Blocked fo
 whoever runs the resolver. A rewritten name that has no record of one type is not blocked, so it stays
 with 4. AD is clear as always (`resolver.dns.answers`), and signatures of the real answer are not given.
 
+A record of our own (`resolver.policy.local`) is answered in the same way and without an extended error: it
+is the truth of this network, not something put in its place.
+
 What is made is a `Relay`, as if an upstream had said it: it counts down and may become a flow.
 
 `settled` comes first: it takes back what a rule says that means "no rule" for this very question, and
@@ -25,7 +28,7 @@ from typing import Final
 from resolver.dns import registry
 from resolver.dns.answers import Relay
 from resolver.dns.blocking import BLOCKED_REASON, record, soa
-from resolver.dns.edns import extended_error, opt
+from resolver.dns.edns import PLAIN_OPT, extended_error, opt
 from resolver.dns.expand import Loose, take_out
 from resolver.dns.query import Query, name_end
 from resolver.dns.records import TTL_CAP, Walk
@@ -53,12 +56,19 @@ _NO_FOLLOWING: Final = (
 """Types for which a CNAME is the whole answer: it is what was asked, or nothing more may be asked."""
 
 
-def _opts(code: int, text: str) -> tuple[bytes, bytes]:
+Opts = tuple[bytes, bytes]
+"""The OPT records of an answer, without and with DO."""
+
+
+def _opts(code: int, text: str) -> Opts:
     """The OPT records, without and with DO, that give a reason."""
     return opt(False, extended_error(code, text)), opt(True, extended_error(code, text))
 
 
-_FORGED: Final = _opts(registry.EDE_FORGED, "answered by the policy of this network")
+FORGED: Final = _opts(registry.EDE_FORGED, "answered by the policy of this network")
+"""The OPT records of an answer that a rule gives in place of the real one."""
+OWN: Final = PLAIN_OPT
+"""Those of a record of our own."""
 _BLOCKED: Final = _opts(*BLOCKED_REASON)
 _TOO_LONG: Final = _opts(registry.EDE_INVALID_DATA, "the answer of a rule does not fit into a message")
 
@@ -112,12 +122,15 @@ def follow(answer: Answer, query: Query) -> Query | None:
     return led
 
 
-def forge(query: Query, answer: Answer, ttl: int, now: float) -> Relay:
-    """The answer that needs nobody else. `ttl` is the policy's, for rules that name none; seconds."""
+def forge(query: Query, answer: Answer, ttl: int, now: float, opts: Opts = FORGED) -> Relay:
+    """The answer that needs nobody else. `ttl` is the policy's, for rules that name none; seconds.
+
+    `opts` say whether it is FORGED or our OWN; what a rule denies is Blocked, what we do not have is not.
+    """
     ttl = min(answer.ttl or ttl, TTL_CAP)
     rcode = answer.rcode if answer.rcode <= registry.RCODE_MASK else registry.SERVFAIL
     if rcode or not answer.records:
-        return Relay(_negative(query, rcode, ttl), now, _BLOCKED)
+        return Relay(_negative(query, rcode, ttl), now, _BLOCKED if opts is FORGED else opts)
     target = cname_of(answer)
     chosen = (
         [Record(registry.CNAME, target)]
@@ -125,16 +138,18 @@ def forge(query: Query, answer: Answer, ttl: int, now: float) -> Relay:
         else [one for one in answer.records if query.qtype in (one.rtype, registry.ANY)]
     )
     if not chosen:
-        return Relay(_negative(query, rcode, ttl), now, _FORGED)
+        return Relay(_negative(query, rcode, ttl), now, opts)
     if sum(len(one.rdata) + 12 for one in chosen) > MAX_OCTETS:
         return Relay(_negative(query, registry.SERVFAIL, ttl), now, _TOO_LONG)
     body = _Body()
     for one in chosen:
         body.add(_QNAME, record(one.rtype, ttl, one.rdata), ttl)
-    return Relay(body.walk(query, rcode, len(chosen)), now, _FORGED)
+    return Relay(body.walk(query, rcode, len(chosen)), now, opts)
 
 
-def compose(query: Query, answer: Answer, ttl: int, reply: bytes, now: float) -> Relay | None:
+def compose(
+    query: Query, answer: Answer, ttl: int, reply: bytes, now: float, opts: Opts = FORGED
+) -> Relay | None:
     """The CNAME of an answer, followed by what its target has.
 
     `reply` answers `follow(answer, query)`; policy is not asked about it: a rule that leads somewhere
@@ -161,7 +176,7 @@ def compose(query: Query, answer: Answer, ttl: int, reply: bytes, now: float) ->
         body.add(owner, _written(one, owner), min(one.ttl, TTL_CAP))
     if len(body.octets) > MAX_OCTETS:
         return None
-    return Relay(body.walk(query, rcode, 1 + len(answers), len(authorities)), now, _FORGED)
+    return Relay(body.walk(query, rcode, 1 + len(answers), len(authorities)), now, opts)
 
 
 def _written(one: Loose, owner: bytes) -> bytes:

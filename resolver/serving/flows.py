@@ -48,10 +48,11 @@ class Flow:
         return len(self.tail) + self._relay.octets
 
     def renew(self, now: float) -> bool:
-        """Render the answer for the present second; False when it is too old to be given."""
+        """Render the answer for the present second; False when it is too old to be given, or should be
+        fetched again, which is not decided here."""
         relay = self._relay
         age = int(now - relay.stored)
-        if age >= relay.lifetime:
+        if age >= relay.lifetime or now >= relay.due:
             return False
         self.tail = relay.render(self._query, age)[2:]
         self.until = relay.stored + age + 1

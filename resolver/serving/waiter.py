@@ -11,11 +11,13 @@ from typing import Final, NamedTuple
 
 from resolver.dns.query import Query
 from resolver.policy.decide import Ruling
+from resolver.policy.replies import FORGED, Opts
 from resolver.rules.side import Answer
 from resolver.serving.snapshot import Snapshot
 
-MAX_WAITERS: Final = 256
-"""Clients that wait for one question; a further one is dropped and may ask again."""
+MAX_WAITERS: Final = 4_096
+"""Clients that wait for one question (a whole school may ask for the same page at once); a further one is
+dropped and may ask again."""
 
 Sink = Callable[[object, bytes], None]
 """Sends a reply later: (whom the listener gave, octets). `SILENCE` says that there will be none."""
@@ -32,6 +34,7 @@ class Waiter(NamedTuple):
     host      the client's address as text: who shares an exchange may still get different answers
     snapshot  the generation that gave `ruling`: another one in service must be asked anew
     led       the answer whose CNAME leads to the exchange's question; None: it is the client's own
+    opts      the OPT records of that answer (`resolver.policy.replies`)
     """
 
     query: Query
@@ -42,3 +45,4 @@ class Waiter(NamedTuple):
     snapshot: Snapshot
     ruling: Ruling
     led: Answer | None = None
+    opts: Opts = FORGED

@@ -17,4 +17,4 @@ def test_silence_is_no_message() -> None:
 
 
 def test_the_bound_on_waiters_is_a_bound_on_memory() -> None:
-    assert MAX_WAITERS <= 1_000
+    assert MAX_WAITERS <= 5_000
