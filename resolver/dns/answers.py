@@ -15,7 +15,7 @@ from typing import Final
 from resolver.dns import registry
 from resolver.dns.edns import PLAIN_OPT, extended_error, opt, with_options
 from resolver.dns.query import NO_EDNS, Query
-from resolver.dns.records import Walk
+from resolver.dns.records import Walk, walk
 
 _HEADER: Final = Struct(">HHHHHH").pack
 _LONG: Final = Struct(">I").pack_into
@@ -134,6 +134,22 @@ class Relay:
                 _LONG(patched, offset, ttl - age if ttl > age else 0)
             body = bytes(patched)
         return reply(query, self._rcode, self._counts, body, self._opts[query.dnssec])
+
+    def pack(self) -> bytes:
+        """The answer as octets for a file: the message as it was stored, but for its question.
+
+        Whoever keeps an answer keeps the question with it, as the key, and the time when it was stored.
+        """
+        return _HEADER(0, registry.QR | self._rcode, 1, *self._counts) + self._body
+
+    @classmethod
+    def unpack(cls, octets: bytes, question: bytes, stored: float) -> Relay:
+        """What `pack` made, read again. Raises WireError when the octets are no answer.
+
+        `question` is the question section (any case), `stored` as in `Relay`. The octets are walked as if
+        an upstream had sent them, so a damaged file can do no more than an upstream could.
+        """
+        return cls(walk(octets[:12] + question + octets[12:]), stored)
 
 
 def upstream_query(query: Query, number: int, with_edns: bool = True) -> bytes:

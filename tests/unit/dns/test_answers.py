@@ -16,6 +16,7 @@ from resolver.dns.answers import Relay, failure, minimal_any, reply, truncated, 
 from resolver.dns.edns import extended_error, opt
 from resolver.dns.query import Query, parse_query
 from resolver.dns.records import TTL_CAP, walk
+from resolver.errors import WireError
 from tests.support.client import make_query
 from tests.support.messages import QUESTION, TO_QNAME, header, queries, record, responses
 
@@ -200,6 +201,29 @@ def test_what_a_cache_needs_to_know() -> None:
     assert (small.stored, small.lifetime, small.targets) == (5.0, 60, ())
     assert large.lifetime == 30 and large.targets == (b"\x01b\x03www\x07example\x03org\0",)
     assert len(ANSWER) < small.octets < large.octets
+
+
+# Kept in a file
+
+
+@given(responses(), st.integers(0, 1000), st.booleans())
+def test_an_answer_comes_back_from_a_file_as_it_was(
+    message: dns.message.Message, age: int, dnssec: bool
+) -> None:
+    kept = relay(message.to_wire(max_size=65_535))
+    question = message.question[0]
+    query = query_of(make_query(NAME, dns.rdatatype.to_text(question.rdtype), dnssec=dnssec))
+    again = Relay.unpack(kept.pack(), query.folded + query.question[-4:], 7.0)
+    assert again.render(query, age) == kept.render(query, age)
+    assert (again.lifetime, again.targets, again.private) == (kept.lifetime, kept.targets, kept.private)
+    assert (again.negative, again.octets, again.stored) == (kept.negative, kept.octets, 7.0)
+    assert again.pack() == kept.pack()
+
+
+@pytest.mark.parametrize("cut", range(len(ANSWER) - len(QUESTION)))
+def test_a_damaged_file_gives_no_answer(cut: int) -> None:
+    with pytest.raises(WireError):
+        Relay.unpack(relay(ANSWER).pack()[:cut], QUESTION, 0.0)
 
 
 # What we ask
