@@ -28,6 +28,9 @@ MAX_RECORDS: Final = 64
 MAX_OCTETS: Final = 32 << 20
 """RDATA of one list that is held, in octets."""
 
+MAX_TTL: Final = 86_400
+"""Seconds for which an answer of a list may be kept: a day. A list changes sooner than that."""
+
 _TOO_MANY: Final = Skip("invalid", "too-many-records")
 
 
@@ -71,7 +74,7 @@ class LocalData:
         if gathered is None:
             gathered = self._owners[when] = _Gathered(line)
         gathered.records.add(record)
-        gathered.ttl = min(filter(None, (gathered.ttl, ttl)), default=0)
+        gathered.ttl = min(filter(None, (gathered.ttl, ttl, MAX_TTL if ttl else 0)), default=0)
         self._records += 1
         self._octets += len(record.rdata)
         return None

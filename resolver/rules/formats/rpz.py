@@ -21,13 +21,15 @@ from typing import Final
 
 import msgspec
 
+from resolver.dns.names import Fault
+from resolver.dns.zone_data import STAR, is_absolute, read_data
+from resolver.dns.zone_lines import Entry, Record, ZoneLines, read_record, read_ttl
 from resolver.rules.formats.local_data import LocalData, is_sink, plain
-from resolver.rules.formats.zone_data import read_data
-from resolver.rules.formats.zone_lines import Entry, Record, ZoneLines, read_record, read_ttl
-from resolver.rules.formats.zone_names import STAR, Zone, is_absolute, read_trigger
-from resolver.rules.lines import FAST_NAME, NO_OPTIONS, Item, Options, Skip
+from resolver.rules.formats.zone_names import Zone, as_skip, read_trigger
+from resolver.rules.lines import COMMENT, FAST_NAME, NO_OPTIONS, Item, Options, Skip
 from resolver.rules.model import BLOCK_APEX, BLOCK_BELOW
 from resolver.rules.side import ALLOW, ANSWER, BLOCK, Answer, SideRule
+from resolver.rules.side import Record as Data
 
 CONTINUES: Final = b" \t\r\n;$("
 """Octets with which a line may begin that belongs to the one above, or may stand between the two."""
@@ -105,17 +107,20 @@ class RpzReader:
             self._owner = None
         self._seen = number
         entry = self._lines.take(line, number)
-        if not isinstance(entry, Entry):
-            if entry is None:
-                return ()
-            self._owner = None if entry.outcome == "invalid" else self._owner
-            return [entry]
+        if entry is None:
+            return ()
+        if isinstance(entry, Fault):
+            self._owner = None
+            return [as_skip(entry)]
+        if not entry.words:
+            return COMMENT
         item = self._read_entry(entry)
         return () if item is None else [item]
 
     def finish(self) -> Iterable[tuple[int, Item]]:
         """See `Reader`."""
-        yield from self._lines.finish()
+        for line, fault in self._lines.finish():
+            yield line, as_skip(fault)
         yield from self._data.finish()
 
     def _read_entry(self, entry: Entry) -> Item | None:
@@ -163,9 +168,10 @@ class RpzReader:
                 action = (ALLOW, None)
             if action is not None:
                 return plain(msgspec.structs.replace(when, action=action[0], answer=action[1]))
-        data = read_data(record.rtype, record.words, self._zone.target)
-        if isinstance(data, Skip):
-            return data
+        found = read_data(record.rtype, record.words, self._zone.target)
+        if isinstance(found, Fault):
+            return as_skip(found)
+        data = Data(*found)
         if self._rewrites:
             ttl = self._ttl if record.ttl is None else record.ttl
             return self._data.add(when, data, ttl, line)

@@ -21,11 +21,12 @@ from typing import Final
 import msgspec
 
 from resolver.dns import registry
+from resolver.dns.names import Fault
+from resolver.dns.zone_data import read_data, read_labels
+from resolver.dns.zone_lines import Entry, ZoneLines, read_record
 from resolver.rules.formats.local_data import LocalData, is_sink
 from resolver.rules.formats.unbound_tags import Tags, Zones
-from resolver.rules.formats.zone_data import read_data
-from resolver.rules.formats.zone_lines import Entry, ZoneLines, read_record
-from resolver.rules.formats.zone_names import read_labels
+from resolver.rules.formats.zone_names import as_skip
 from resolver.rules.lines import (
     COMMENT,
     FAST_END,
@@ -38,7 +39,7 @@ from resolver.rules.lines import (
     read_name,
 )
 from resolver.rules.model import ALLOW_BOTH, BLOCK_APEX, BLOCK_BOTH, key_of, name_of
-from resolver.rules.side import APEX, BLOCK, BOTH, SideRule
+from resolver.rules.side import APEX, BLOCK, BOTH, Record, SideRule
 
 # What answers in place of the internet: with an error, with nothing, with a null address, with local data
 # or not at all. How a blocked name is answered is the policy's to say.
@@ -163,9 +164,10 @@ class UnboundReader:
         rule = read_name(record.owner, BLOCK_APEX)
         if not isinstance(rule, Rule):
             return [rule]
-        data = read_data(record.rtype, record.words, read_labels)
-        if isinstance(data, Skip):
-            return [data]
+        found = read_data(record.rtype, record.words, read_labels)
+        if isinstance(found, Fault):
+            return [as_skip(found)]
+        data = Record(*found)
         if self._rewrites:
             when = SideRule(action=BLOCK, key=key_of(rule.wire), reach=APEX)
             fault = self._data.add(when, data, record.ttl or 0, number)

@@ -21,18 +21,17 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from resolver.dns.names import MAX_NAME, Fault, fold, from_text, labels, read_host, to_text
-from resolver.errors import WireError
+from resolver.dns.names import MAX_NAME, Fault, labels, to_text
+from resolver.dns.zone_data import RECORD_TYPE, STAR, is_absolute, read_labels
 from resolver.rules.lines import LOCAL_NAMES, Skip, is_address
 from resolver.rules.model import key_of
 from resolver.rules.side import APEX, BELOW, BLOCK, SideRule
 
-STAR: Final = b"\1*"
-"""The label `*`, which stands for whatever is below (RFC 4592 2.1.1)."""
-
 _OUTSIDE: Final = Skip("invalid", "owner-outside-zone")
 _BAD_NETWORK: Final = Skip("invalid", "bad-rpz-network")
 _TOO_LONG: Final = Skip("invalid", "name-too-long")
+_TOO_LONG_WHOLE: Final = Fault("name-too-long", "The name is too long with its origin.")
+_RELATIVE: Final = Fault("target-relative", "The name is relative, and the zone does not say to what.")
 
 _NUMBER: Final = re.compile(rb"[0-9]{1,3}").fullmatch
 _WORD: Final = re.compile(rb"[0-9a-f]{1,4}").fullmatch
@@ -53,8 +52,8 @@ class Zone:
     def set_origin(self, text: str) -> Skip | None:
         """`$ORIGIN`. The first one names the zone, unless its SOA record will."""
         name = read_labels(text)
-        if isinstance(name, Skip):
-            return name
+        if isinstance(name, Fault):
+            return as_skip(name)
         if is_absolute(text):
             self._origin = name
             self._apex = name if self._apex is None else self._apex
@@ -74,8 +73,8 @@ class Zone:
     def trigger(self, owner: str) -> bytes | Skip:
         """An owner without the name of the zone; empty for the zone itself."""
         name = b"" if owner == "@" else read_labels(owner)
-        if isinstance(name, Skip):
-            return name
+        if isinstance(name, Fault):
+            return as_skip(name)
         if not is_absolute(owner):
             if self._between is None:
                 return _OUTSIDE
@@ -87,41 +86,22 @@ class Zone:
             name = inside
         return name if len(name) < MAX_NAME else _TOO_LONG
 
-    def target(self, text: str) -> bytes | Skip:
+    def target(self, text: str) -> bytes | Fault:
         """A name that a record points to, in full."""
         name = b"" if text == "@" else read_labels(text)
-        if isinstance(name, Skip) or is_absolute(text):
+        if isinstance(name, Fault) or is_absolute(text):
             return name
         if self._origin is None:
-            return Skip("invalid", "target-relative")
+            return _RELATIVE
         name += self._origin
-        return name if len(name) < MAX_NAME else _TOO_LONG
+        return (
+            name if len(name) < MAX_NAME else Fault(_TOO_LONG.code, "The name is too long with its origin.")
+        )
 
 
-def is_absolute(text: str) -> bool:
-    """Whether a name ends in a dot that is no part of a label."""
-    rest = text[:-1]
-    return text.endswith(".") and (len(rest) - len(rest.rstrip("\\"))) % 2 == 0
-
-
-def read_labels(text: str) -> bytes | Skip:
-    """A name of a zone file, absolute or not, perhaps with `*` as its first label.
-
-    Names without escapes are read as everywhere in lists, Unicode and all; with escapes, any octet may
-    stand in a label, and an escaped dot is a part of one.
-    """
-    if "\\" in text:
-        try:
-            return fold(from_text(text))[:-1]
-        except WireError:
-            return Skip("invalid", "bad-escape")
-    star, rest = (STAR, text[2:]) if text == "*" or text.startswith("*.") else (b"", text)
-    if star and not rest:
-        return star
-    wire = read_host(rest)
-    if isinstance(wire, Fault):
-        return Skip("invalid", "wildcard-inside" if "*" in rest else wire.code)
-    return star + wire[:-1] if len(star) + len(wire) <= MAX_NAME else _TOO_LONG
+def as_skip(fault: Fault) -> Skip:
+    """What is wrong with a line of a zone file, as the collector counts it."""
+    return Skip("unenforceable" if fault.code == RECORD_TYPE else "invalid", fault.code)
 
 
 def _cut(name: bytes, apex: bytes) -> bytes | None:

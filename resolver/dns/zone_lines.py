@@ -1,4 +1,4 @@
-"""The grammar of zone files, as far as a policy zone needs it (RFC 1035 5.1): lines in, entries out.
+"""The grammar of zone files (RFC 1035 5.1): lines in, entries out.
 
     entry = [owner] [TTL] [class] type rdata       both orders of TTL and class
     ;       begins a comment                        "..."  one word, blanks and all, as is key="..."
@@ -6,8 +6,9 @@
 
 `ZoneLines` is told one physical line after the other and gives an entry when it is whole. An open
 parenthesis is the only thing that it remembers, and it does not wait for its end for ever: a zone
-whose end is missing would otherwise swallow a million rules in silence. This module knows no policy zone
-and no name; what a word means is the business of `resolver.rules.formats.rpz`.
+whose end is missing would otherwise swallow a million lines in silence. This module knows no name and no
+type's data; what the words mean is the business of `resolver.dns.zone_data`, of `resolver.dns.zonefile`
+for own records, and of `resolver.rules.formats.rpz` for policy zones.
 """
 
 from __future__ import annotations
@@ -17,14 +18,12 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from resolver.dns import registry
-from resolver.rules.lines import Item, Skip
+from resolver.dns.names import Fault
 
 MAX_CONTINUED: Final = 100
 """Lines that an entry in parentheses may span. The longest in use are keys of a dozen lines."""
 MAX_WORDS: Final = 2000
 """Words of one entry."""
-MAX_TTL: Final = 86_400
-"""Seconds for which an answer of a list may be kept: a day. A list changes sooner than that."""
 
 QUOTE: Final = '"'
 """A quoted word keeps its first quotation mark, so that `"@"` is never taken for `@`."""
@@ -40,11 +39,10 @@ _TTL_PART: Final = re.compile(r"([0-9]+)([smhdw]?)", re.I).findall
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _CLASSES: Final = frozenset(("IN", "CH", "HS"))
 
-# Types that stand in zone files and that `registry` has no use for: an entry of one is still an entry.
-_OTHER_TYPES: Final = frozenset(
-    "AFSDB APL CAA CDNSKEY CDS CERT CSYNC DHCID DNAME DNSKEY EUI48 EUI64 HIP IPSECKEY KEY KX LOC NAPTR NSEC "
-    "NSEC3 NSEC3PARAM OPENPGPKEY RP RRSIG SIG SMIMEA SPF SSHFP TLSA URI ZONEMD".split()
+_NOT_ZONE: Final = Fault(
+    "not-zone", "This is no line of a zone file: a quotation mark or a parenthesis has no partner."
 )
+_UNCLOSED: Final = Fault("unclosed-parenthesis", "A parenthesis is opened here and not closed soon enough.")
 
 
 class Entry(NamedTuple):
@@ -62,6 +60,7 @@ class Record(NamedTuple):
     ttl: int | None
     rtype: str
     words: tuple[str, ...]
+    rclass: str = "IN"
 
 
 class ZoneLines:
@@ -70,17 +69,20 @@ class ZoneLines:
     def __init__(self) -> None:
         self._open: Entry | None = None
         self._depth = 0
-        self._faults: list[tuple[int, Item]] = []
+        self._faults: list[tuple[int, Fault]] = []
 
-    def take(self, line: str, number: int) -> Entry | Skip | None:
-        """An entry that this line ends; why the line is none; None if the entry goes on."""
+    def take(self, line: str, number: int) -> Entry | Fault | None:
+        """An entry that this line ends; why the line is none; None if the entry goes on.
+
+        A line of blanks and comments is an entry without words.
+        """
         if self._open is not None and number - self._open.line >= MAX_CONTINUED:
             self._give_up()
         words: list[str] = []
         depth = _split(line, self._depth, words)
         if depth is None or (depth and len(words) > MAX_WORDS):
             self._open, self._depth = None, 0
-            return Skip("invalid", "not-zone")
+            return _NOT_ZONE
         opened = self._open or Entry(number, line[:1].isspace(), ())
         entry = opened._replace(words=(*opened.words, *words))
         self._open, self._depth = (entry, depth) if depth else (None, 0)
@@ -88,9 +90,9 @@ class ZoneLines:
             if len(entry.words) > MAX_WORDS:
                 self._give_up()
             return None
-        return entry if entry.words else Skip("comment")
+        return entry
 
-    def finish(self) -> Iterable[tuple[int, Item]]:
+    def finish(self) -> Iterable[tuple[int, Fault]]:
         """The parentheses that were never closed, each with the line that opened it."""
         if self._open is not None:
             self._give_up()
@@ -99,7 +101,7 @@ class ZoneLines:
     def _give_up(self) -> None:
         """The entry that is open has gone on for too long: a fault of the line that opened it."""
         if self._open is not None:
-            self._faults.append((self._open.line, Skip("invalid", "unclosed-parenthesis")))
+            self._faults.append((self._open.line, _UNCLOSED))
         self._open, self._depth = None, 0
 
 
@@ -121,34 +123,34 @@ def _split(line: str, depth: int, words: list[str]) -> int | None:
 
 
 def read_ttl(word: str) -> int | None:
-    """`300` or `1h30m` (BIND's units) → seconds, at most MAX_TTL. None: no TTL."""
+    """`300` or `1h30m` (BIND's units) → seconds. None: no TTL."""
     if not _TTL(word):
         return None
-    return min(MAX_TTL, sum(int(count) * _UNITS[unit.lower()] for count, unit in _TTL_PART(word)))
+    return sum(int(count) * _UNITS[unit.lower()] for count, unit in _TTL_PART(word))
 
 
 def is_type(word: str) -> bool:
     """Whether this is the name of a record type, or its number as `TYPE65280` (RFC 3597 5)."""
-    return registry.type_number(word) is not None or word.upper() in _OTHER_TYPES
+    return registry.type_number(word) is not None
 
 
 def read_record(entry: Entry) -> Record | None:
     """The parts of a record; blanks before it say that it has no owner. None: this is none."""
-    return _read_parts(entry.words, 0 if entry.indented else 1)
+    return _read_parts(entry.words, 0 if entry.indented else 1) if entry.words else None
 
 
 def _read_parts(words: Sequence[str], at: int) -> Record | None:
     """The record whose TTL, class and type begin at a word; one word before it is its owner."""
     owner, ttl = (words[0] if at else None), None
-    seen_class = False
+    rclass = ""
     for word in words[at : at + 3]:
         seconds = read_ttl(word)
         if seconds is not None and ttl is None:
             ttl = seconds
-        elif word.upper() in _CLASSES and not seen_class:
-            seen_class = True
+        elif not rclass and word.upper() in _CLASSES:
+            rclass = word.upper()
         elif is_type(word) and at + 1 < len(words):
-            return Record(owner, ttl, word.upper(), tuple(words[at + 1 :]))
+            return Record(owner, ttl, word.upper(), tuple(words[at + 1 :]), rclass or "IN")
         else:
             return None
         at += 1
