@@ -22,7 +22,9 @@ COUNTERS: Final = {
     "malformed": "messages answered with FORMERR, NOTIMP or BADVERS",
     "ignored": "messages that got silence: no queries at all",
     "failed": "answered with SERVFAIL because no upstream did",
-    "shed": "dropped because too many questions were in flight",
+    "shed": "dropped because there was too much to do, or too many questions were in flight",
+    "limited": "over the rate of their client network, as questions or as equal answers: dropped",
+    "slipped": "of these, every second one: told to ask over TCP",
     "unsent": "replies that the kernel would not take",
     "tcp_connections": "TCP connections accepted",
     "tcp_cut": "TCP connections cut for a limit or a broken frame",
@@ -62,6 +64,8 @@ class Counters:
     ignored: int
     failed: int
     shed: int
+    limited: int
+    slipped: int
     unsent: int
     tcp_connections: int
     tcp_cut: int
