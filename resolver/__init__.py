@@ -13,7 +13,8 @@ The rooms, from the bottom up; each may import only what stands before it:
     supervisor  opens sockets, drops privileges, starts and watches the two
     cli         the `belisha` command
 
-`settings`, `inherited`, `shipped` and `events` are leaves that every room but the pure ones may read.
+`settings`, `upstreams`, `inherited`, `shipped` and `events` are leaves that every room but the pure ones
+may read.
 """
 
 __version__ = "0.1.0"

@@ -16,13 +16,24 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from resolver.errors import SettingsError
+from resolver.upstreams import (
+    Upstream,
+    bootstraps,
+    faults,
+    parse_bootstrap,
+    parse_endpoint,
+    parse_pin,
+    parse_suffix,
+    parse_upstream,
+    read_upstream,
+)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -96,22 +107,6 @@ class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tcp_connections_client: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 100
 
 
-class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`[[upstream]]`: a resolver that answers what is not blocked.
-
-    names           asked for these names and what is below them, and for nothing else; none: for all others
-    certificate     the name that the certificate of a tls:// upstream must have; "": the host in the URL
-    pins            SHA-256 pins of its key, in base64 (RFC 7858 4.2); one must fit, names then do not matter
-    opportunistic   go on without a check, or without TLS, where it cannot be had (RFC 7858 4.1)
-    """
-
-    url: str
-    names: tuple[str, ...] = ()
-    certificate: str = ""
-    pins: tuple[str, ...] = ()
-    opportunistic: bool = False
-
-
 class Admin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`[admin]`: the HTTP API. Sizes in megabytes (2^20 octets), `body_seconds` in seconds."""
 
@@ -142,63 +137,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return tuple(network for text in self.dns.allow for network in parse_network(text))
 
 
-class Endpoint(msgspec.Struct, frozen=True):
-    """An address and port to listen on or to send to; `family` is 4 or 6."""
-
-    host: str
-    port: int
-    family: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if self.family == 6 else f"{self.host}:{self.port}"
-
-    @property
-    def wildcard(self) -> bool:
-        """Whether this stands for every address of the machine."""
-        return ipaddress.ip_address(self.host).is_unspecified
-
-    def reachable(self) -> Endpoint:
-        """Where this machine itself reaches what listens here: loopback for a wildcard address."""
-        host = {4: "127.0.0.1", 6: "::1"}[self.family] if self.wildcard else self.host
-        return Endpoint(host, self.port, self.family)
-
-
-class UpstreamAddress(msgspec.Struct, frozen=True):
-    """An upstream URL taken apart."""
-
-    scheme: str
-    endpoint: Endpoint
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.endpoint}"
-
-
-# Digits are spelt out because \d also takes those of other scripts, and int() reads them.
-_WITH_PORT: Final = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
-
-
-def parse_endpoint(text: str, default_port: int | None = None) -> Endpoint:
-    """`127.0.0.1:53`, `[::1]:53` → Endpoint; an address alone too when there is a default port.
-
-    Raises SettingsError for anything else. An IPv6 address with a port stands in brackets (RFC 3986
-    3.2.2), because nobody can tell what `::1:53` means.
-    """
-    found = _WITH_PORT.fullmatch(text)
-    if found:
-        host, port = found["six"] or found["four"], int(found["port"])
-    elif default_port is not None:
-        host, port = text.removeprefix("[").removesuffix("]"), default_port
-    else:
-        host, port = "", 0
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        raise SettingsError(f"`{text}` is not ADDRESS:PORT (an IPv6 address stands in brackets)") from None
-    if port > 65_535:
-        raise SettingsError(f"`{text}`: a port is between 0 and 65535")
-    return Endpoint(str(address), port, address.version)
-
-
 def parse_network(text: str) -> tuple[Network, ...]:
     """One word of `dns.allow` → the networks it stands for. Raises SettingsError.
 
@@ -212,25 +150,21 @@ def parse_network(text: str) -> tuple[Network, ...]:
         raise SettingsError(f"`{text}` is neither `private` nor a prefix such as 10.0.0.0/8") from None
 
 
-_PORTS: Final = {"udp": 53, "tcp": 53}
-_LATER: Final = ("tls", "https", "quic")
+_PREFIX_LENGTHS: Final = (32, 40, 48, 56, 64, 96)
+"""RFC 6052 2.2."""
 
 
-def parse_upstream(url: str) -> UpstreamAddress:
-    """`udp://192.0.2.53:53` → UpstreamAddress. Raises SettingsError with what would be right."""
-    shape = "udp://ADDRESS[:PORT] or tcp://ADDRESS[:PORT]"
+def parse_prefix64(text: str) -> ipaddress.IPv6Network:
+    """`64:ff9b::/96` → the prefix that IPv4 addresses are embedded in. Raises SettingsError."""
     try:
-        parts = urlsplit(url)
-    except ValueError:  # brackets that do not close
-        raise SettingsError(f"`{url}` is not {shape}") from None
-    if parts.scheme in _LATER:
-        raise SettingsError(f"`{url}`: {parts.scheme}:// is not in this version; use {shape}")
-    if parts.scheme not in _PORTS or parts.path or parts.query or parts.fragment:
-        raise SettingsError(f"`{url}` is not {shape}")
-    endpoint = parse_endpoint(parts.netloc, _PORTS[parts.scheme])
-    if endpoint.port == 0 or endpoint.wildcard:
-        raise SettingsError(f"`{url}` names no server; write {shape}")
-    return UpstreamAddress(parts.scheme, endpoint)
+        prefix = ipaddress.IPv6Network(text)
+    except ValueError:
+        raise SettingsError(f"`{text}` is no IPv6 prefix such as 64:ff9b::/96") from None
+    if "/" not in text or prefix.prefixlen not in _PREFIX_LENGTHS:
+        raise SettingsError(f"`{text}`: a prefix for DNS64 has 32, 40, 48, 56, 64 or 96 bits (RFC 6052 2.2)")
+    if prefix.network_address.packed[8]:
+        raise SettingsError(f"`{text}`: bits 64 to 71 of a prefix for DNS64 are zero (RFC 6052 2.2)")
+    return prefix
 
 
 def load(path: Path | None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -419,23 +353,71 @@ def _check(settings: Settings, source: _Source) -> None:
     for key, values in (("dns.listen", settings.dns.listen), ("upstream", settings.upstream)):
         if not values:
             raise source.error(key, "at least one is needed")
-    readings: list[tuple[str, str, Callable[[str], object]]] = [
-        *((f"dns.listen[{i}]", text, parse_endpoint) for i, text in enumerate(settings.dns.listen)),
-        *((f"dns.allow[{i}]", text, parse_network) for i, text in enumerate(settings.dns.allow)),
-        *((f"upstream[{i}].url", item.url, parse_upstream) for i, item in enumerate(settings.upstream)),
-        ("admin.listen", settings.admin.listen, parse_endpoint),
-    ]
     seen: set[tuple[str, object]] = set()
-    for key, text, read in readings:
+    for key, text, read in _readings(settings):
         try:
             value = read(text)
         except SettingsError as error:
             raise source.error(key, str(error)) from None
         # Port 0 asks for any free port, so two of them are not the same place.
-        if (key.partition("[")[0], value) in seen and not text.endswith(":0"):
+        if (key.rpartition("[")[0], value) in seen and not text.endswith(":0"):
             raise source.error(key, f"`{text}` stands there twice")
-        seen.add((key.partition("[")[0], value))
+        seen.add((key.rpartition("[")[0], value))
     _check_wildcards(settings.dns.listen, source)
+    _check_upstreams(settings, source)
+    for key, smaller, larger in _PAIRS:
+        if getattr(settings.dns, smaller) > getattr(settings.dns, larger):
+            raise source.error(f"dns.{key}", f"dns.{smaller} is above dns.{larger}")
+
+
+_PAIRS: Final = (
+    ("min_ttl", "min_ttl", "max_ttl"),
+    ("in_flight_client", "in_flight_client", "in_flight"),
+)
+"""The key to blame, and which keys of `[dns]` must not be above which."""
+
+
+def _readings(settings: Settings) -> list[tuple[str, str, Callable[[str], object]]]:
+    """Key, text, and what reads it, for all that is more than a word or a number."""
+    dns, found = settings.dns, list[tuple[str, str, Callable[[str], object]]]()
+    lists: list[tuple[str, tuple[str, ...], Callable[[str], object]]] = [
+        ("dns.listen", dns.listen, parse_endpoint),
+        ("dns.allow", dns.allow, parse_network),
+        ("dns.bootstrap", dns.bootstrap, parse_bootstrap),
+    ]
+    for index, one in enumerate(settings.upstream):
+        lists.append((f"upstream[{index}].names", one.names, parse_suffix))
+        lists.append((f"upstream[{index}].pins", one.pins, parse_pin))
+    for key, texts, read in lists:
+        found += ((f"{key}[{index}]", text, read) for index, text in enumerate(texts))
+    for index, one in enumerate(settings.upstream):
+        # The same server may be there twice, for names of its own and for all others.
+        found.append((f"upstream[{index}].url", one.url, partial(_parse_for, one.names)))
+    found.append(("admin.listen", settings.admin.listen, parse_endpoint))
+    if dns.dns64:
+        found.append(("dns.dns64", dns.dns64, parse_prefix64))
+    return found
+
+
+def _parse_for(names: tuple[str, ...], url: str) -> object:
+    return parse_upstream(url), names
+
+
+def _check_upstreams(settings: Settings, source: _Source) -> None:
+    """That each can be asked, and that somebody is there for every name. Raises SettingsError."""
+    for index, one in enumerate(settings.upstream):
+        for key, sentence in faults(one):
+            raise source.error(f"upstream[{index}].{key}", sentence)
+    if all(one.names for one in settings.upstream):
+        raise source.error("upstream", "each has names, so nobody is asked for all others; add one without")
+    addresses = [read_upstream(one) for one in settings.upstream]
+    known = bootstraps(settings.dns.bootstrap, addresses)
+    for index, address in enumerate(addresses):
+        if address.named and not known:
+            raise source.error(
+                f"upstream[{index}].url",
+                f"`{address}` must be looked up, and nobody is there to ask; name a server in dns.bootstrap",
+            )
 
 
 def _check_wildcards(listen: tuple[str, ...], source: _Source) -> None:

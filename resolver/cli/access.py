@@ -18,6 +18,7 @@ from resolver import settings as settings_file
 from resolver.cli.client import Client
 from resolver.cli.options import config_option, find_config
 from resolver.errors import SettingsError
+from resolver.upstreams import parse_endpoint
 
 _MAX_TOKEN_FILE: Final = 4096
 
@@ -48,7 +49,7 @@ def find_url(given: str | None, config: Path | None) -> str:
     """Where the admin API is. Raises SettingsError when only the settings could tell and they are wrong."""
     if given:
         return given
-    endpoint = settings_file.parse_endpoint(settings_file.load(find_config(config)).admin.listen)
+    endpoint = parse_endpoint(settings_file.load(find_config(config)).admin.listen)
     if endpoint.port == 0:
         raise SettingsError("admin.listen has port 0, so nobody knows where the API is; name it with --url")
     return f"http://{endpoint.reachable()}"

@@ -22,7 +22,7 @@ from resolver.cli.options import config_option, find_config
 from resolver.dns import registry
 from resolver.dns.message import build_query
 from resolver.errors import ProcessError, SettingsError
-from resolver.settings import Endpoint, parse_endpoint
+from resolver.upstreams import Endpoint, parse_endpoint
 
 _SECONDS: Final = 2.0
 

@@ -32,7 +32,8 @@ from resolver.serving.health import Upstream, choose
 from resolver.serving.ports import PortPool, PortSocket
 from resolver.serving.upstream_tcp import ask_over_tcp
 from resolver.serving.wheel import Wheel
-from resolver.settings import Strategy, UpstreamAddress
+from resolver.settings import Strategy
+from resolver.upstreams import UpstreamAddress
 
 TIMEOUTS: Final = (0.8, 1.2, 2.0)
 """Seconds that each try is waited for before the next; the last ends the exchange."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from resolver.settings import UpstreamAddress
+from resolver.upstreams import UpstreamAddress
 
 FAILURES: Final = 3
 """Tries in a row without an answer before an upstream is set aside."""

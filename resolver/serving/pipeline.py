@@ -43,7 +43,7 @@ from resolver.serving.forwarder import Forwarder, Terms
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.waiter import MAX_WAITERS, SILENCE, Sink, Waiter
 from resolver.serving.wheel import Wheel
-from resolver.settings import UpstreamAddress
+from resolver.upstreams import UpstreamAddress
 
 MAX_EXCHANGES: Final = 4_096
 """Questions in flight at once; a further first-seen name is dropped, known ones are not."""

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from resolver.serving.readers import Readers
-from resolver.settings import Endpoint
+from resolver.upstreams import Endpoint
 
 SIZE: Final = 32
 """Sockets open for new queries, per upstream."""

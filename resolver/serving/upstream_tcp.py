@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from resolver.settings import Endpoint
+from resolver.upstreams import Endpoint
 
 _MAX_WRONG: Final = 4
 """Messages with another ID that are passed over before the connection is given up."""

@@ -35,7 +35,8 @@ from resolver.serving.pipeline import Pipeline
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.tcp import TcpListener
 from resolver.serving.udp import UdpListener
-from resolver.settings import Settings, parse_upstream
+from resolver.settings import Settings
+from resolver.upstreams import parse_upstream
 
 _BLOBS: Final = "blobs"
 

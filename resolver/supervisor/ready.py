@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from resolver.events import log
-from resolver.settings import Endpoint
+from resolver.upstreams import Endpoint
 
 PATIENCE: Final = 10.0
 """Seconds after the start until somebody is told that something is late."""

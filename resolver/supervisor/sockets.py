@@ -19,7 +19,8 @@ from typing import Final
 
 from resolver.errors import SettingsError
 from resolver.events import log
-from resolver.settings import Endpoint, Settings, parse_endpoint
+from resolver.settings import Settings
+from resolver.upstreams import Endpoint, parse_endpoint
 
 RECEIVE_BUFFER: Final = 4 << 20
 """Octets that may wait in front of a worker: at 100 octets a query, more than a second of load."""

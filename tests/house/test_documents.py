@@ -129,9 +129,9 @@ def test_variables_are_read_by_somebody(path: Path) -> None:
 
 
 def _settings_rows() -> dict[str, tuple[str, str]]:
-    """docs/settings.md: key → default as written there, variable."""
+    """docs/settings.md: key → default as written there, variable ("" where there is none)."""
     text = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    rows = re.findall(r"(?m)^\| `([a-z_.]+)` \| (.+?) \| `(BELISHA_[A-Z_]+)` \|", text)
+    rows = re.findall(r"(?m)^\| `([a-z0-9_.]+)` \| (.+?) \| (?:`(BELISHA_[A-Z0-9_]+)`)? ?\|", text)
     return {key: (default.replace("`", ""), variable) for key, default, variable in rows}
 
 
@@ -139,14 +139,16 @@ def _settings_keys() -> dict[str, tuple[str, str]]:
     """The settings as the code has them, in the form of the table."""
     variables = {key: name for name, (key, _) in settings._OVERRIDES.items()}
     defaults = msgspec.to_builtins(settings.Settings())
-    found: dict[str, object] = {"upstream.url": [upstream["url"] for upstream in defaults.pop("upstream")]}
+    upstreams = defaults.pop("upstream")
+    found: dict[str, object] = {f"upstream.{key}": value for key, value in upstreams[0].items()}
+    found["upstream.url"] = [upstream["url"] for upstream in upstreams]
     for key, value in defaults.items():
         if isinstance(value, dict):
             found |= {f"{key}.{inner}": one for inner, one in value.items()}
         else:
             found[key] = value
     variables["upstream.url"] = variables.pop("upstream")
-    return {key: (_toml(key, value), variables[key]) for key, value in found.items()}
+    return {key: (_toml(key, value), variables.get(key, "")) for key, value in found.items()}
 
 
 def _toml(key: str, value: object) -> str:

@@ -30,7 +30,7 @@ ORDER = (
     "cli",
     "__main__",
 )
-LEAVES = ("settings", "inherited", "shipped", "events")
+LEAVES = ("settings", "upstreams", "inherited", "shipped", "events")
 PURE = ("dns", "rules", "policy")
 
 # `serving` and `admin` stand side by side: neither sees the other.

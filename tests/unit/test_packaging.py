@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from resolver import __version__, settings
+from resolver.upstreams import parse_endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -116,8 +117,8 @@ class TestDockerfile:
         exposed = next(rest for word, rest in instructions() if word == "EXPOSE").split()
         assert exposed == ["53/udp", "53/tcp", "8053/tcp"]
         shipped = settings.load(ROOT / "packaging" / "container.toml", {})
-        assert {settings.parse_endpoint(text).port for text in shipped.dns.listen} == {53}
-        assert settings.parse_endpoint(shipped.admin.listen).port == 8053
+        assert {parse_endpoint(text).port for text in shipped.dns.listen} == {53}
+        assert parse_endpoint(shipped.admin.listen).port == 8053
 
     def test_image_keeps_its_data_in_the_volume(self) -> None:
         assert settings.load(ROOT / "packaging" / "container.toml", {}).data_dir == "/data"

@@ -24,7 +24,8 @@ import msgspec
 
 from resolver.generation.messages import MAX_MESSAGE, ToAdmin, ToWorker, decode_for_admin, encode
 from resolver.inherited import VARIABLE, Inherited, UdpSocket
-from resolver.settings import Dns, Settings, Upstream, snapshot
+from resolver.settings import Dns, Settings, snapshot
+from resolver.upstreams import Upstream
 
 COMMAND = (sys.executable, "-P", "-m", "resolver.serving")
 SECONDS = 30.0

@@ -33,7 +33,8 @@ from resolver.serving.pipeline import Pipeline
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.tcp import TcpListener
 from resolver.serving.udp import UdpListener
-from resolver.settings import Network, UpstreamAddress, parse_upstream
+from resolver.settings import Network
+from resolver.upstreams import UpstreamAddress, parse_upstream
 from tests.support.behaviours import Behaviour, Seen
 from tests.support.client import Address, make_query
 from tests.support.rules import ruleset

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from resolver.inherited import VARIABLE, Inherited
-from resolver.settings import SNAPSHOT, Dns, Settings, Upstream, snapshot
+from resolver.settings import SNAPSHOT, Dns, Settings, snapshot
+from resolver.upstreams import Upstream
 from tests.unit.serving.child import COMMAND, SECONDS, WorkerProcess
 
 INHERITED = Inherited("", 0, [0]).to_environment()

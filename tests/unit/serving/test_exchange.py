@@ -10,7 +10,7 @@ from resolver.policy.decide import LEFT_ALONE
 from resolver.serving.exchange import Exchange, Try
 from resolver.serving.health import Upstream
 from resolver.serving.waiter import Waiter
-from resolver.settings import parse_upstream
+from resolver.upstreams import parse_upstream
 from tests.unit.serving.ground import CLIENT, query_of, snapshot
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resolver.serving.health import FAILURES, FIRST_PAUSE, LONGEST_PAUSE, Upstream, choose
-from resolver.settings import parse_upstream
+from resolver.upstreams import parse_upstream
 
 
 def upstreams(count: int) -> list[Upstream]:

@@ -14,7 +14,7 @@ import pytest
 from resolver.serving import ports
 from resolver.serving.chance import numbers
 from resolver.serving.ports import AGE, MISMATCHES, SIZE, USES, PortPool, PortSocket
-from resolver.settings import parse_upstream
+from resolver.upstreams import parse_upstream
 from tests.unit.serving.ground import Clock, descriptors, turns, until
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from resolver.serving.upstream_tcp import ask_over_tcp
-from resolver.settings import Endpoint
+from resolver.upstreams import Endpoint
 from tests.unit.serving.ground import turns
 
 QUERY = b"\x12\x34\1\0\0\1\0\0\0\0\0\0\3www\0\0\1\0\1"

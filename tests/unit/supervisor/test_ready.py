@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from resolver.settings import Endpoint
 from resolver.supervisor.ready import PATIENCE, ReadyProbe, notify
+from resolver.upstreams import Endpoint
 
 YES = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
