@@ -216,3 +216,14 @@ def labels(wire: bytes) -> list[bytes]:
         found.append(wire[at + 1 : at + 1 + length])
         at += 1 + length
     return found
+
+
+def lies_under(wire: bytes, name: bytes) -> bool:
+    """Whether a wire name is `name` or below it. Both are folded.
+
+    Octets alone do not tell: the length octet of a label may as well be an octet of a longer one.
+    """
+    at, end = 0, len(wire) - len(name)
+    while at < end:
+        at += 1 + wire[at]
+    return at == end and wire.endswith(name)

@@ -47,8 +47,9 @@ class Halves(Generic[K, V]):
             self._bury()
 
     def forget(self, key: K) -> None:
-        """Drop one entry of the young half."""
+        """Drop one entry, out of both halves: what is newer may have hidden what is older."""
         self.young.pop(key, None)
+        self.old.pop(key, None)
 
     def clear(self) -> None:
         """Forget everything, in one step."""

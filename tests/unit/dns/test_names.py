@@ -15,6 +15,7 @@ from resolver.dns.names import (
     from_host,
     from_text,
     labels,
+    lies_under,
     read_host,
     to_text,
 )
@@ -148,3 +149,31 @@ def test_folding_touches_letters_only() -> None:
     everything = bytes(range(64, 127))
     assert fold(b"\x3f" + everything + ROOT) == b"\x3f" + everything.lower() + ROOT
     assert fold(b"\x02\xc3\xdc\0") == b"\x02\xc3\xdc\0"
+
+
+# Whether a name lies under another: labels decide, not octets.
+UNDER = [
+    ("www.example.org", "example.org", True),
+    ("example.org", "example.org", True),
+    ("a.b.c.example.org", "org", True),
+    ("example.org", "", True),
+    ("", "", True),
+    ("example.org", "www.example.org", False),
+    ("notexample.org", "example.org", False),
+    ("example.net", "example.org", False),
+    (r"abc\003org", "org", False),
+    (r"x.abc\003org", "org", False),
+    (r"abc\003org.org", "org", True),
+]
+
+
+@pytest.mark.parametrize(("text", "above", "expected"), UNDER)
+def test_lying_under_a_name(text: str, above: str, expected: bool) -> None:
+    assert lies_under(from_text(text or "."), from_text(above or ".")) is expected
+
+
+@given(LABELS, LABELS)
+def test_lying_under_agrees_with_dnspython(parts: list[bytes], others: list[bytes]) -> None:
+    ours, theirs = dns.name.Name([*parts, b""]), dns.name.Name([*others, b""])
+    assert lies_under(fold(wire_of(parts)), fold(wire_of(others))) == ours.is_subdomain(theirs)
+    assert lies_under(wire_of(parts), wire_of(parts[1:]))

@@ -1,13 +1,18 @@
-"""The answer cache: lifetimes kept to the second, bounded in octets, never extended by a hit."""
+"""The answer cache: lifetimes kept to the second, stale answers, flushing; bounded in octets, and never
+extended by a hit."""
 
 from __future__ import annotations
 
+from math import inf
+
 import dns.message
+import dns.name
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns.answers import Relay
+from resolver.dns.names import from_text
 from resolver.dns.records import TTL_CAP, walk
 from resolver.serving.cache import AnswerCache, Key
 from tests.support import behaviours as do
@@ -20,6 +25,12 @@ KEY = QUERY.cache_key
 
 def relay(behaviour: Behaviour, stored: float = 0.0) -> Relay:
     return Relay(walk(reply_to(QUERY, behaviour)), stored)
+
+
+def large(octets: int) -> Relay:
+    """An answer of so many octets at least."""
+    query = query_of(qtype="TXT")
+    return Relay(walk(reply_to(query, do.big(octets))), 0.0)
 
 
 def key(number: int) -> Key:
@@ -123,10 +134,10 @@ def test_a_flood_is_bounded_in_octets() -> None:
 
 def test_large_answers_weigh_more() -> None:
     cache = AnswerCache(200_000)
-    large = relay(do.big(30_000))
-    assert large.octets > 30_000
+    one = large(30_000)
+    assert one.octets > 30_000
     for number in range(50):
-        cache.put(key(number), large)
+        cache.put(key(number), large(30_000))
     assert len(cache) <= 7
 
 
@@ -135,7 +146,7 @@ def test_an_answer_larger_than_the_cache_evicts_all_but_itself() -> None:
     for number in range(10):
         cache.put(key(number), relay(GOOD))
     for number in range(100, 105):
-        cache.put(key(number), relay(do.big(60_000)))
+        cache.put(key(number), large(60_000))
     assert len(cache) == 2, "one in each half"
 
 
@@ -163,3 +174,164 @@ def test_clearing_forgets_everything() -> None:
     cache.put(key(1), relay(GOOD))
     cache.clear()
     assert len(cache) == 0 and cache.get(KEY, 0.0) is None
+
+
+# Stale answers (RFC 8767)
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize("age", [60.0, 90.0, 60.0 + DAY - 0.001])
+def test_a_stale_answer_is_found_as_long_as_it_may_be_used(age: float) -> None:
+    cache = AnswerCache(1 << 20, DAY)
+    kept = relay(GOOD, stored=10.0)
+    cache.put(KEY, kept)
+    assert cache.get(KEY, 10.0 + age) is kept
+    assert cache.get(KEY, 10.0 + 60.0 + DAY) is None and len(cache) == 0
+
+
+def test_a_failure_never_takes_the_place_of_an_answer() -> None:
+    cache = AnswerCache(1 << 20, DAY)
+    kept = relay(GOOD)
+    cache.put(KEY, kept)
+    for broken in (do.failed(), do.refused(), do.nxdomain(with_soa=False)):
+        refreshed = relay(broken, 100.0)
+        cache.put(KEY, refreshed)
+        found = cache.get(KEY, 100.0)
+        # RFC 8767 4: NXDOMAIN does refresh, even one that may not be kept itself.
+        assert found is (None if refreshed.rcode == 3 else kept)
+
+
+@pytest.mark.parametrize("behaviour", [do.nxdomain(), do.nodata(), do.answer("A 192.0.2.2")])
+def test_an_answer_refreshes_a_stale_one(behaviour: Behaviour) -> None:
+    cache = AnswerCache(1 << 20, DAY)
+    cache.put(KEY, relay(GOOD))
+    newer = relay(behaviour, 100.0)
+    cache.put(KEY, newer)
+    assert cache.get(KEY, 100.0) is newer and len(cache) == 1
+
+
+def test_an_answer_with_ttl_0_ends_the_life_of_what_was_known() -> None:
+    cache = AnswerCache(1 << 20, DAY)
+    cache.put(KEY, relay(GOOD))
+    cache.put(KEY, relay(do.answer("A 192.0.2.2", ttl=0), 10.0))
+    assert cache.get(KEY, 10.0) is None and len(cache) == 0
+
+
+def test_a_stale_answer_that_is_asked_for_stays_and_one_that_is_not_goes_first() -> None:
+    cache = AnswerCache(100_000, DAY)
+    needed, forgotten = key(1_000_001), key(1_000_002)
+    cache.put(needed, relay(GOOD))
+    cache.put(forgotten, relay(GOOD))
+    for number in range(5_000):
+        cache.put(key(number), relay(GOOD, 1_000.0))
+        if number % 20 == 0:
+            assert cache.get(needed, 1_000.0) is not None
+    assert cache.get(forgotten, 1_000.0) is None
+
+
+@given(steps=st.lists(st.floats(0.0, 20.0), max_size=40))
+def test_no_number_of_hits_keeps_a_stale_answer_alive(steps: list[float]) -> None:
+    cache = AnswerCache(2_000, stale=40.0)
+    kept, now = relay(GOOD), 0.0
+    cache.put(KEY, kept)
+    for step in steps:
+        now += step
+        cache.put(key(int(now)), relay(GOOD, now))
+        found = cache.get(KEY, now)
+        assert found is None or (found is kept and now < 100.0 and kept.stored == 0.0)
+
+
+# Refreshing
+
+DUES = [(9, inf), (10, 1_009.0), (60, 1_054.0), (3_600, 4_240.0)]
+
+
+@pytest.mark.parametrize(("ttl", "due"), DUES)
+def test_when_an_answer_is_due(ttl: int, due: float) -> None:
+    cache = AnswerCache(1 << 20)
+    kept = relay(do.answer("A 192.0.2.1", ttl=ttl), 1_000.0)
+    cache.put(KEY, kept)
+    assert kept.due == due
+
+
+def test_moving_up_does_not_make_an_answer_due_again() -> None:
+    cache = AnswerCache(2 * relay(GOOD).octets)
+    kept = relay(GOOD)
+    cache.put(KEY, kept)
+    kept.due = inf  # as whoever has begun to fetch it says
+    cache.put(key(1), relay(GOOD))
+    assert cache.get(KEY, 1.0) is kept and kept.due == inf
+
+
+def test_refreshing_all_the_time_takes_no_room() -> None:
+    cache = AnswerCache(100_000)
+    for number in range(20):
+        cache.put(key(number), relay(GOOD))
+    for _ in range(5_000):
+        cache.put(KEY, relay(GOOD))
+    assert len(cache) == 21 and not cache.old
+
+
+# Flushing
+
+
+def named(text: str, qtype: int = 1, flags: int = 0) -> Key:
+    return (from_text(text), qtype, 1, flags)
+
+
+HELD = [
+    named("example.org"),
+    named("example.org", 28),
+    named("example.org", 1, 17),
+    named("www.example.org"),
+    named("a.b.example.org"),
+    named("notexample.org"),
+    named(r"a\007example\003org"),  # one label, whose last octets look like the name
+    named("example.net"),
+]
+
+FLUSHED: list[tuple[bytes | None, bool, int]] = [
+    (from_text("example.org"), False, 3),
+    (from_text("example.org"), True, 5),
+    (from_text("www.example.org"), False, 1),
+    (from_text("org"), False, 0),
+    (from_text("org"), True, 6),
+    (from_text("example.test"), True, 0),
+    (from_text("."), False, 0),
+    (from_text("."), True, 8),
+    (None, False, 8),
+    (None, True, 8),
+]
+
+
+@pytest.mark.parametrize(("name", "below", "count"), FLUSHED)
+@pytest.mark.parametrize("room", [100, 10], ids=["young", "both"])
+def test_flushing(name: bytes | None, below: bool, count: int, room: int) -> None:
+    cache = AnswerCache(room * relay(GOOD).octets)
+    for one in HELD:
+        cache.put(one, relay(GOOD))
+    assert len(cache) == len(HELD) and bool(cache.old) == (room == 10)
+    assert cache.flush(name, below) == count
+    assert len(cache) == len(HELD) - count
+    assert cache.flush(name, below) == 0
+    for one in HELD:
+        gone = name is None or one[0] == name or (below and ends_with(one[0], name))
+        assert (one in cache.young or one in cache.old) != gone
+
+
+def ends_with(wire: bytes, name: bytes) -> bool:
+    """The same question, asked of dnspython."""
+    one, _ = dns.name.from_wire(wire, 0)
+    other, _ = dns.name.from_wire(name, 0)
+    return one.is_subdomain(other)
+
+
+def test_entries_come_with_the_popular_ones_first() -> None:
+    cache = AnswerCache(4 * relay(GOOD).octets)
+    for number in range(4):
+        cache.put(key(number), relay(GOOD))
+    assert cache.get(key(0), 1.0) is not None  # moves up
+    found = [one for one, _ in cache.entries()]
+    assert set(found) == {key(number) for number in (0, 2, 3)} | set(cache.old)
+    assert found.index(key(0)) < len(cache.young)

@@ -88,3 +88,10 @@ def test_forgetting_one() -> None:
     made.forget(1)
     made.forget(99)
     assert list(made.young) == [0, 2]
+
+
+def test_forgetting_reaches_both_halves() -> None:
+    made = filled(51)
+    made.keep(7, 77, 10)  # hides the older 7
+    made.forget(7)
+    assert 7 not in made.young and 7 not in made.old
