@@ -16,6 +16,9 @@ COUNTERS: Final = {
     "answered": "answered as a rule says itself, or left without an answer by one",
     "special": "special-use names answered here",
     "cache_hits": "answered from the answer cache",
+    "stale": "answered from the answer cache after the answer's time, because no upstream did",
+    "prefetched": "answers fetched again before their time was over",
+    "failures_remembered": "answered with SERVFAIL because the same question had failed just before",
     "forwarded": "questions sent to an upstream, merged ones counted once",
     "merged": "questions that joined an equal one in flight",
     "refused": "clients outside the allowed networks, and questions we do not serve",
@@ -57,6 +60,9 @@ class Counters:
     answered: int
     special: int
     cache_hits: int
+    stale: int
+    prefetched: int
+    failures_remembered: int
     forwarded: int
     merged: int
     refused: int

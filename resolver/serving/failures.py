@@ -25,9 +25,9 @@ from resolver.serving.cache import Key, flush
 from resolver.serving.halves import Halves
 
 FAILURE_OCTETS: Final = 4 << 20
-"""Default bound for a worker's failures, in octets: about ten thousand of them."""
+"""Default bound for a worker's failures, in octets: about fifteen thousand of them."""
 
-_COST: Final = 400
+_COST: Final = 240
 """What a failure with its key weighs, as measured, beside the octets of the name and of `word`."""
 
 _LONGEST_WORD: Final = 2_000
