@@ -29,7 +29,7 @@ RECORD_TYPE: Final = "record-type"
 MAX_UNKNOWN: Final = 4096
 """Octets of RDATA in the notation for unknown types that are read, as many as of a TXT record."""
 
-_NAME_AT: Final[Mapping[int, int]] = {
+NAME_AT: Final[Mapping[int, int]] = {
     registry.CNAME: 0,
     registry.PTR: 0,
     registry.MX: 1,
@@ -38,6 +38,11 @@ _NAME_AT: Final[Mapping[int, int]] = {
     registry.SRV: 3,
 }
 """Type -> which word of its RDATA is a name, and may be relative."""
+
+ZONE_TYPES: Final = frozenset(
+    "SOA NS DNSKEY RRSIG NSEC NSEC3 NSEC3PARAM CDS CDNSKEY DS SIG KEY ZONEMD".split()
+)
+"""Types that a zone has because it is one, and a server is responsible for it: no data of its names."""
 
 _QUOTED_VALUE: Final = re.compile(
     r'="(.*)"', re.S
@@ -89,7 +94,7 @@ def read_data(
         return _read_unknown(rtype, words[1:])
     if rtype is None or rtype not in rdata.TYPES:
         return _NOT_GIVEN
-    words, prefix, at = list(words), b"", _NAME_AT.get(rtype)
+    words, prefix, at = list(words), b"", NAME_AT.get(rtype)
     if at is not None and at < len(words):
         whole = target(words[at])
         if isinstance(whole, Fault):

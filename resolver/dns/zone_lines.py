@@ -34,6 +34,10 @@ _TOKEN: Final = re.compile(
     r'|(?P<word>(?:[^ \t\r\f\v;()"\\]|\\.)++(?:(?<==)"(?:[^"\\]|\\.)*+")?+)'
 ).match
 
+# Most lines are words and blanks and nothing else: a quotation mark, a parenthesis, a comment or an escape is
+# what makes reading slow.
+_SIMPLE: Final = re.compile(r"[!#-'*-:<-\[\]-~ \t]*+").fullmatch
+
 _TTL: Final = re.compile(r"[0-9]{1,10}+(?:[smhdw][0-9]{1,10}+){0,4}+[smhdw]?", re.I).fullmatch
 _TTL_PART: Final = re.compile(r"([0-9]+)([smhdw]?)", re.I).findall
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -107,6 +111,9 @@ class ZoneLines:
 
 def _split(line: str, depth: int, words: list[str]) -> int | None:
     """Append the words of a line; returns how many parentheses are open then. None: this is no zone line."""
+    if _SIMPLE(line):
+        words += line.split()
+        return depth
     at = 0
     while at < len(line):
         token = _TOKEN(line, at)

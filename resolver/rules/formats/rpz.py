@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from resolver.dns.names import Fault
-from resolver.dns.zone_data import STAR, is_absolute, read_data
+from resolver.dns.zone_data import STAR, ZONE_TYPES, is_absolute, read_data
 from resolver.dns.zone_lines import Entry, Record, ZoneLines, read_record, read_ttl
 from resolver.rules.formats.local_data import LocalData, is_sink, plain
 from resolver.rules.formats.zone_names import Zone, as_skip, read_trigger
@@ -55,11 +55,6 @@ _SOA: Final = re.compile(rb"^([^\s;]*+)[^\n;]*?\sSOA\s", re.I | re.M).search
 _HEAD: Final = 1 << 16  # octets in which a zone's SOA record stands
 _ZONE_RECORD: Final = Skip("ignored", "zone-record")
 _NOT_ZONE: Final = Skip("invalid", "not-zone")
-
-# Types that a policy zone has because it is a zone; never local data (the RPZ draft, section 4).
-_ZONE_TYPES: Final = frozenset(
-    "SOA NS DNSKEY RRSIG NSEC NSEC3 NSEC3PARAM CDS CDNSKEY DS SIG KEY ZONEMD".split()
-)
 
 _ACTIONS: Final[Mapping[str, tuple[int, Answer | None]]] = {
     ".": (BLOCK, None),
@@ -135,7 +130,7 @@ class RpzReader:
             self._owner = record.owner
         if record.rtype == "SOA":
             self._zone.set_apex(self._owner)
-        if record.rtype in _ZONE_TYPES:
+        if record.rtype in ZONE_TYPES:  # never local data (the RPZ draft, section 4)
             return _ZONE_RECORD
         if self._owner is None:
             return Skip("invalid", "no-owner")
