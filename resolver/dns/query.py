@@ -1,10 +1,11 @@
 """Reading what a client sent: a ladder of cheap refusals, then one `Query`.
 
-`parse_query` returns one of three things and never raises:
+`parse_query` returns one of four things and never raises:
 
-    Query   a question that can be answered
-    bytes   a reply that says what is wrong with the packet (FORMERR, NOTIMP, BADVERS)
-    None    silence: the packet is no query at all, and answering it could feed a loop
+    Query         a question that can be answered
+    CookieQuery   no question, but a cookie that wants an answer (RFC 7873 5.4)
+    bytes         a reply that says what is wrong with the packet (FORMERR, NOTIMP, BADVERS)
+    None          silence: the packet is no query at all, and answering it could feed a loop
 
 The order is from cheap to dear: length, QR, opcode, question count, the name, the records behind
 it. Work is bounded whatever the packet holds: at most 128 labels, `MAX_RECORDS` records, and
@@ -12,12 +13,16 @@ it. Work is bounded whatever the packet holds: at most 128 labels, `MAX_RECORDS`
 
 What is not read here is not passed on either: the query for the upstream is built anew from the
 parsed parts (see `answers.upstream_query`), so nothing hidden behind the question travels along.
+Options are kept as they came and read by whoever knows them (`option`); those that nobody knows are
+ignored (RFC 6891 6.1.2), and so are flags of the OPT but DO. A client subnet is among them: nobody
+reads it and nothing depends on it, so an answer is right for every subnet (RFC 7871 7.2.1), and a wish
+not to be told of (SOURCE PREFIX-LENGTH 0, RFC 7871 7.1.2) is met by telling of nobody.
 """
 
 from __future__ import annotations
 
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from resolver.dns import registry
 
@@ -32,6 +37,7 @@ _PACK: Final = Struct(">HHHHHH").pack
 _PAIR: Final = Struct(">HH").unpack_from
 _FIXED: Final = Struct(">HHIH").unpack_from
 
+_ROOT: Final = b"\0"
 _EMPTY_OPT: Final = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
 
 NO_EDNS: Final = 0
@@ -96,6 +102,36 @@ class Query:
         return (self.folded, self.qtype, self.qclass, (self.flags & registry.CD) | self.dnssec)
 
 
+class CookieQuery(NamedTuple):
+    """A query without a question that asks for a cookie, or whether the one it has is good (RFC 7873 5.4).
+
+    `id`, `flags`, `dnssec` and `options` are those of `Query`; there is a COOKIE among the options.
+    """
+
+    id: int
+    flags: int
+    dnssec: bool
+    options: bytes
+
+
+def option(options: bytes, code: int) -> bytes | None:
+    """The data of the first option with this code in the RDATA of an OPT; None when there is none.
+
+    RFC 7873 5.2: of several cookies the one closest to the header counts. Never raises; looks at
+    `MAX_OPTIONS` options, and at no octet behind one that does not fit.
+    """
+    offset, size = 0, len(options)
+    for _ in range(MAX_OPTIONS):
+        if offset + 4 > size:
+            return None
+        found, length = _PAIR(options, offset)
+        offset += 4
+        if found == code:
+            return options[offset : offset + length] if offset + length <= size else None
+        offset += length
+    return None
+
+
 def _refuse(number: int, flags: int, rcode: int) -> bytes:
     """A reply of a header alone: opcode and RD as asked (RFC 1035 4.1.1), nothing else kept."""
     kept = flags & (registry.OPCODE_MASK | registry.RD)
@@ -120,7 +156,7 @@ def name_end(data: bytes, offset: int) -> int:
     return 0
 
 
-def parse_query(data: bytes) -> Query | bytes | None:
+def parse_query(data: bytes) -> Query | CookieQuery | bytes | None:
     """Read one message from a client. See the module for what comes back; never raises."""
     if len(data) < 12:
         return None
@@ -131,9 +167,10 @@ def parse_query(data: bytes) -> Query | bytes | None:
     # RFC 8906 3.1.4 (unknown opcodes): NOTIMP, whatever the rest looks like.
     if flags & registry.OPCODE_MASK:
         return _refuse(number, flags, registry.NOTIMP)
-    # RFC 9619: a QUERY has exactly one question. (A cookie-only query, RFC 7873 5.4, has none;
-    # we hand out no cookies yet.)
+    # RFC 9619: a QUERY has exactly one question, but for one kind that has none.
     if questions != 1:
+        if questions == 0:
+            return _cookie_query(data, number, flags, answers + authorities, additionals)
         return _refuse(number, flags, registry.FORMERR)
     end = name_end(data, 12)
     if not end or len(data) < end + 4:
@@ -151,11 +188,23 @@ def parse_query(data: bytes) -> Query | bytes | None:
     return _read_records(data, end + 4, query, answers + authorities, additionals)
 
 
+def _cookie_query(data: bytes, number: int, flags: int, before: int, additionals: int) -> CookieQuery | bytes:
+    """A message without a question: a query for a cookie if it carries one, else FORMERR (RFC 9619)."""
+    if 0 < before + additionals <= MAX_RECORDS:
+        query = _read_records(data, 12, Query(number, flags, b"", b"", 0, 0), before, additionals)
+        if isinstance(query, bytes):
+            return query
+        if option(query.options, registry.OPTION_COOKIE) is not None:
+            return CookieQuery(number, flags, query.dnssec, query.options)
+    return _refuse(number, flags, registry.FORMERR)
+
+
 def _read_records(data: bytes, offset: int, query: Query, before: int, additionals: int) -> Query | bytes:
     """Look for the OPT behind the question; anything else is stepped over and dropped."""
     found = False
     for index in range(before + additionals):
-        name = skip_name(data, offset)
+        # The root, which owns the OPT, needs no walk.
+        name = offset + 1 if data[offset : offset + 1] == _ROOT else skip_name(data, offset)
         if not name or len(data) < name + 10:
             return _refuse(query.id, query.flags, registry.FORMERR)
         rtype, size, ttl, length = _FIXED(data, name)
@@ -165,12 +214,13 @@ def _read_records(data: bytes, offset: int, query: Query, before: int, additiona
         if rtype == registry.OPT:
             # RFC 6891 6.1.1: one OPT, in the additional section, owned by the root.
             misplaced = index < before or name - offset != 1
-            if found or misplaced or not _options_fit(data, name + 10, after):
+            if found or misplaced or (length and not _options_fit(data, name + 10, after)):
                 return _refuse(query.id, query.flags, registry.FORMERR)
             found = True
             query.size = max(size, registry.UDP_MINIMUM)
             query.dnssec = bool(ttl & registry.DO)
-            query.options = data[name + 10 : after] if length else b""
+            if length:
+                query.options = data[name + 10 : after]
             version = (ttl >> 16) & 0xFF
             if version:
                 return _bad_version(query)
@@ -211,4 +261,4 @@ def _bad_version(query: Query) -> bytes:
     flags = registry.QR | registry.RA | (query.flags & registry.RD)
     opt = bytearray(_EMPTY_OPT)
     opt[5] = registry.BADVERS >> 4
-    return _PACK(query.id, flags, 1, 0, 0, 1) + query.question + opt
+    return _PACK(query.id, flags, 1 if query.question else 0, 0, 0, 1) + query.question + opt
