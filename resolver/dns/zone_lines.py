@@ -131,6 +131,8 @@ def _split(line: str, depth: int, words: list[str]) -> int | None:
 
 def read_ttl(word: str) -> int | None:
     """`300` or `1h30m` (BIND's units) → seconds. None: no TTL."""
+    if word.isdecimal() and word.isascii() and len(word) <= 10:
+        return int(word)
     if not _TTL(word):
         return None
     return sum(int(count) * _UNITS[unit.lower()] for count, unit in _TTL_PART(word))

@@ -44,6 +44,9 @@ DEFAULT_TTL: Final = 300
 """Seconds for a record that names no TTL: machines in a house change their addresses."""
 
 
+_ZONE_NUMBERS: Final = frozenset(map(registry.type_number, ZONE_TYPES))
+
+
 class ZoneRecord(NamedTuple):
     """One record of class IN: a lower-cased wire name (which may begin with the label `*`), a TTL of at
     most seven days (RFC 8767 4), a type, and RDATA on the wire."""
@@ -179,13 +182,12 @@ class _Reading:
             return _CLASS
         if record.ttl is not None:
             self._last = min(record.ttl, TTL_CAP)
-        rtype = registry.type_name(registry.type_number(record.rtype) or 0)  # `TYPE2` is NS, too
-        if rtype in ZONE_TYPES:
-            self._left_out.setdefault(rtype, []).append(entry.line)
-            return None
-        data = read_data(rtype, record.words, self.name)
+        data = None if record.rtype in ZONE_TYPES else read_data(record.rtype, record.words, self.name)
         if isinstance(data, Fault):
             return data
+        if data is None or data[0] in _ZONE_NUMBERS:  # `TYPE2` is NS, too
+            self._left_out.setdefault(record.rtype, []).append(entry.line)
+            return None
         if data[0] == registry.DNAME:
             return _DNAME
         stated = self._last if record.ttl is not None or self._ttl is None else self._ttl

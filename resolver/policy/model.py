@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from resolver.dns.names import ROOT, Fault, read_host
+from resolver.policy.local import LocalData
+
 AnswerMode = Literal["null", "address", "nxdomain", "nodata", "refused"]
 """How a blocked name is answered.
 
@@ -65,6 +68,17 @@ class RebindingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     protect: bool = True
     allow: Annotated[tuple[Suffix, ...], msgspec.Meta(max_length=1_000)] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what is no name. Raises ValueError, which msgspec gives its path."""
+        for position, text in enumerate(self.allow):
+            name = read_host(text)
+            if isinstance(name, Fault):
+                raise ValueError(
+                    f"allow[{position}]: `{text[:80]}`: {name.sentence} A name stands for all below it, without `*.`"
+                )
+            if name == ROOT:
+                raise ValueError(f"allow[{position}]: the root is every name; set `protect` to false")
+
 
 class WhyPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
     """What a device may show to whoever meets a block (Structured DNS Error): whom to ask, and why.
@@ -89,3 +103,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     why: WhyPolicy = msgspec.field(default_factory=WhyPolicy)
     rebinding: RebindingPolicy = msgspec.field(default_factory=RebindingPolicy)
     records: Annotated[tuple[RecordText, ...], msgspec.Meta(max_length=10_000)] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse records that could not be answered. Raises ValueError (`RecordFault`), which msgspec gives
+        its path."""
+        LocalData(self.records)
