@@ -6,6 +6,10 @@ questions of one type, with names of one length and the same flags, differ only 
 stands before and behind those is made once and shared (`Ready`), so that a hundred thousand known
 blocked names cost a pointer each.
 
+Why a name is blocked stands in an extended error: a sentence, or data for a client that asked for data
+(`resolver.dns.structured`) where the policy says whom to ask or why. The data shrinks, and goes, before it
+would make a reply too long for UDP. Whether a client asked costs the others a look at an empty field.
+
 Negative answers carry an SOA whose owner is the qname itself: a client that caches by RFC 8020 must
 not read our NXDOMAIN for one name as the absence of names above or beside it.
 """
@@ -19,8 +23,9 @@ from typing import Final, Literal
 
 from resolver.dns import registry
 from resolver.dns.answers import KEPT_FLAGS, reply
-from resolver.dns.edns import extended_error, opt
+from resolver.dns.edns import extended_error, opt, written
 from resolver.dns.query import NO_EDNS, Query
+from resolver.dns.structured import Why, asks, brief, structured
 
 Mode = Literal["null", "address", "nxdomain", "nodata", "refused"]
 
@@ -40,6 +45,12 @@ where the question ends, and what follows it. The whole is `ID + [0] + question 
 BLOCKED_REASON: Final = (registry.EDE_BLOCKED, "blocked by the policy of this network")
 """The extended error of a blocked name: code and text."""
 
+_SENTENCE: Final = 0
+"""The form of an OPT that every client gets but those that ask for data."""
+
+_WITHHELD: Final = (registry.EDE_BLOCKED, "leads into a private network")
+"""The extended error in place of an answer that a public name must not have."""
+
 _Section = tuple[int, tuple[int, int, int], bytes]
 """rcode, section counts, records."""
 
@@ -55,9 +66,9 @@ def soa(ttl: int, owner: bytes = _QNAME) -> bytes:
 
 
 class BlockAnswers:
-    """The answers of one policy to blocked questions."""
+    """The answers of one policy to blocked questions. `why` is what clients may be told that ask for it."""
 
-    __slots__ = ("_by_type", "_opt", "_other", "_ready")
+    __slots__ = ("_by_type", "_opts", "_other", "_ready", "_soa", "_withheld")
 
     def __init__(
         self,
@@ -66,33 +77,82 @@ class BlockAnswers:
         ipv4: Sequence[str] = (),
         ipv6: Sequence[str] = (),
         reason: tuple[int, str] = BLOCKED_REASON,
+        why: Why | None = None,
     ) -> None:
-        self._opt: Final = tuple(opt(dnssec, extended_error(*reason)) for dnssec in (False, True))
+        # By form: the sentence, then for clients that ask for data the data, less of it, and nothing.
+        self._opts: Final = (_pair(extended_error(*reason)), *_forms(reason[0], why))
         if mode == "null":
             ipv4, ipv6 = ("0.0.0.0",), ("::",)  # noqa: S104 - an answer, not an address to bind
         addresses = _addresses(ttl, ipv4, ipv6) if mode in ("null", "address") else {}
         self._by_type: Final[Mapping[int, _Section]] = addresses
         self._other: Final = _negative(mode, ttl)
-        # Bounded by what can differ: four kinds of type, 251 lengths, four flags, three kinds of OPT.
-        self._ready: Final[dict[tuple[int, int, int, int, bool], Ready]] = {}
+        self._soa: Final = soa(ttl)
+        self._withheld: Final = _pair(extended_error(*_WITHHELD))
+        # Bounded by what can differ: four kinds of type, 251 lengths, four flags, three kinds of OPT and
+        # four forms of it.
+        self._ready: Final[dict[tuple[int, int, int, int, bool, int], Ready]] = {}
 
     def build(self, query: Query) -> bytes:
-        """The reply to a blocked question: EDE 15 where the query had an OPT, AD clear."""
+        """The reply to a blocked question: EDE 15 where the query had an OPT, AD clear, and whatever
+        belongs to this client alone (`Query.extras`)."""
+        if query.extras:
+            return self._whole(query, self._form(query) if query.options else _SENTENCE)
         head, _, tail = self.ready(query)
         return query.id.to_bytes(2, "big") + head + query.question + tail
 
     def ready(self, query: Query) -> Ready:
-        """The shared parts of that reply."""
+        """The shared parts of that reply. What belongs to one client alone (`Query.extras`) is not in them."""
         kind = query.qtype if query.qtype in self._by_type else 0
         edns = query.size != NO_EDNS
-        key = (kind, len(query.question), query.flags & KEPT_FLAGS, edns, query.dnssec)
+        form = self._form(query) if query.options else _SENTENCE
+        key = (kind, len(query.question), query.flags & KEPT_FLAGS, edns, query.dnssec, form)
         found = self._ready.get(key)
         if found is None:
-            rcode, counts, body = self._by_type.get(kind, self._other)
-            whole = reply(query, rcode, counts, body, self._opt[query.dnssec])
+            alone, query.extras = query.extras, b""
+            whole = self._whole(query, form)
+            query.extras = alone
             end = 12 + len(query.question)
             found = self._ready[key] = (whole[2:12], end, whole[end:])
         return found
+
+    def withheld(self, query: Query) -> bytes:
+        """The reply in place of an answer that leads a public name into a private network: no data."""
+        return reply(query, registry.NOERROR, (0, 1, 0), self._soa, self._withheld[query.dnssec])
+
+    def _form(self, query: Query) -> int:
+        """Which OPT this client gets: the sentence, unless it asks for data and there is some; of the data
+        the most that fits into a UDP reply to it."""
+        last = len(self._opts) - 1
+        if last == _SENTENCE or not asks(query.options):
+            return _SENTENCE
+        rest = 12 + len(query.question) + len(self._section(query)[2]) + len(query.extras)
+        for form in range(_SENTENCE + 1, last):
+            if rest + len(self._opts[form][0]) <= query.udp_limit:
+                return form
+        return last
+
+    def _section(self, query: Query) -> _Section:
+        return self._by_type.get(query.qtype, self._other)
+
+    def _whole(self, query: Query, form: int) -> bytes:
+        """The reply, made anew; a query without OPT gets none, whatever the form."""
+        rcode, counts, body = self._section(query)
+        return reply(query, rcode, counts, body, self._opts[form][query.dnssec])
+
+
+def _pair(options: bytes) -> tuple[bytes, bytes]:
+    """The OPT records with these options, without and with DO."""
+    return opt(False, options), opt(True, options)
+
+
+def _forms(code: int, why: Why | None) -> tuple[tuple[bytes, bytes], ...]:
+    """The OPT records for clients that ask for data, from most to least; none when there is no data."""
+    full = structured(why, code) if why is not None else b""
+    if why is None or not full:
+        return ()
+    number = code.to_bytes(2, "big")
+    texts = (full, brief(why, code), b"")
+    return tuple(_pair(written(registry.OPTION_EDE, number + text)) for text in texts)
 
 
 def _negative(mode: Mode, ttl: int) -> _Section:
