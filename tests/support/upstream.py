@@ -165,10 +165,10 @@ class ScriptedUpstream:
             task = asyncio.current_task()
             assert task is not None
             connections.add(task)
-            try:
+            # Cancelled only when everything ends, which is no fault that the loop should log.
+            with contextlib.suppress(asyncio.CancelledError):
                 await self._converse(reader, writer)
-            finally:
-                connections.discard(task)
+            connections.discard(task)
 
         server = await asyncio.start_server(connected, sock=tcp)
         self._loop.add_reader(udp.fileno(), self._readable, udp)
