@@ -17,6 +17,9 @@ from resolver.errors import SettingsError
 
 VARIABLE: Final = "BELISHA_INHERITED"
 
+SECRET_OCTETS: Final = 32
+"""Of the secret that the supervisor makes for its workers."""
+
 
 class UdpSocket(msgspec.Struct, frozen=True):
     """`wildcard` is true where the socket is bound to every address, so that a reply must say
@@ -33,6 +36,7 @@ class Inherited(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     control   the SEQPACKET sockets to the other side: one for a worker, one per worker for admin
     udp, tcp  bound DNS sockets of a worker, TCP already listening
     http      listening sockets of the admin process
+    secret    memory with a secret that all workers share; -1 for none
     """
 
     config: str
@@ -42,10 +46,12 @@ class Inherited(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     udp: list[UdpSocket] = msgspec.field(default_factory=list)
     tcp: list[int] = msgspec.field(default_factory=list)
     http: list[int] = msgspec.field(default_factory=list)
+    secret: int = -1
 
     def descriptors(self) -> list[int]:
         """Every descriptor that must survive the exec."""
-        return [self.lifeline, *self.control, *(u.fd for u in self.udp), *self.tcp, *self.http]
+        secret = [self.secret] if self.secret >= 0 else []
+        return [self.lifeline, *self.control, *(u.fd for u in self.udp), *self.tcp, *self.http, *secret]
 
     def to_environment(self) -> str:
         """The text for `VARIABLE`."""

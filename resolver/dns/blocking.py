@@ -101,7 +101,7 @@ class BlockAnswers:
         return query.id.to_bytes(2, "big") + head + query.question + tail
 
     def ready(self, query: Query) -> Ready:
-        """The shared parts of that reply. What belongs to one client alone (`Query.extras`) is not in them."""
+        """The shared parts of that reply. What belongs to one client alone (`Query.extras`) is not in it."""
         kind = query.qtype if query.qtype in self._by_type else 0
         edns = query.size != NO_EDNS
         form = self._form(query) if query.options else _SENTENCE

@@ -28,10 +28,8 @@ from resolver.dns.cookies import LIFETIME, RENEWAL, age, proven, reply, server_c
 from resolver.dns.cookies import SECRET_OCTETS as KEY_OCTETS
 from resolver.dns.edns import written
 from resolver.dns.query import CookieQuery, Query, option
+from resolver.inherited import SECRET_OCTETS
 from resolver.serving.halves import Halves
-
-MASTER_OCTETS: Final = 32
-"""Of the secret that all workers share."""
 
 PERIOD: Final = 86_400
 """Seconds that each secret is used to make cookies."""
@@ -152,9 +150,9 @@ def master_secret(descriptor: int) -> bytes:
     who holds it; one of our own where there is none (-1), or where it cannot be read."""
     if descriptor >= 0:
         try:
-            found = os.pread(descriptor, MASTER_OCTETS, 0)
+            found = os.pread(descriptor, SECRET_OCTETS, 0)
         except OSError:
             found = b""
-        if len(found) == MASTER_OCTETS:
+        if len(found) == SECRET_OCTETS:
             return found
-    return os.urandom(MASTER_OCTETS)
+    return os.urandom(SECRET_OCTETS)

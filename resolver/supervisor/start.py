@@ -28,6 +28,7 @@ from resolver.supervisor.announcement import Announcement, write_port_file
 from resolver.supervisor.child import Child, ending, environment_for, module
 from resolver.supervisor.first import has_generation
 from resolver.supervisor.ready import ReadyProbe, notify
+from resolver.supervisor.secret import make_secret
 from resolver.supervisor.signals import Signals
 from resolver.supervisor.sockets import Sockets, open_sockets
 from resolver.supervisor.watch import Watch
@@ -138,6 +139,7 @@ def _children(
     Workers come before the admin process, in the order they are started: DNS must not wait for HTTP.
     """
     reading, writing = os.pipe()
+    secret = make_secret()
     config = str(options.config.absolute()) if options.config else ""
     ours: list[int] = []
     children: list[Child] = []
@@ -154,6 +156,7 @@ def _children(
             worker=number,
             udp=[UdpSocket(one.udp[number].fileno(), one.endpoint.wildcard) for one in sockets.dns],
             tcp=[one.tcp[number].fileno() for one in sockets.dns],
+            secret=secret,
         )
         children.append(_child(f"worker-{number}", options.commands.worker(number), inherited, environment))
     http = [one.fileno() for one in sockets.http]

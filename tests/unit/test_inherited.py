@@ -16,6 +16,7 @@ WORKER = Inherited(
     worker=0,
     udp=[UdpSocket(5), UdpSocket(6, wildcard=True)],
     tcp=[7, 8],
+    secret=9,
 )
 ADMIN = Inherited(config="", lifeline=3, control=[4, 5, 6], http=[7])
 
@@ -29,6 +30,7 @@ anything = st.builds(
     udp=st.lists(st.builds(UdpSocket, fd=numbers, wildcard=st.booleans())),
     tcp=st.lists(numbers),
     http=st.lists(numbers),
+    secret=st.integers(min_value=-1, max_value=1 << 20),
 )
 
 
@@ -43,7 +45,7 @@ def test_whatever_is_handed_over_reads_back(inherited: Inherited) -> None:
 
 
 def test_every_descriptor_survives_the_exec() -> None:
-    assert WORKER.descriptors() == [3, 4, 5, 6, 7, 8]
+    assert WORKER.descriptors() == [3, 4, 5, 6, 7, 8, 9]
     assert ADMIN.descriptors() == [3, 4, 5, 6, 7]
 
 

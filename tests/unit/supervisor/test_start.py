@@ -40,6 +40,16 @@ def test_each_worker_gets_sockets_of_its_own_on_the_same_port(tmp_path: Path) ->
         assert not descriptors[0] & descriptors[1]
 
 
+def test_workers_share_a_secret_that_the_admin_process_does_not_have(tmp_path: Path) -> None:
+    """A cookie that one worker gave must be proven by every other (RFC 9018 5)."""
+    with supervisor(tmp_path, BELISHA_DNS_WORKERS="2") as running:
+        running.announcement()
+        secrets = [running.handed(f"worker-{n}")["inherited"]["secret"] for n in (0, 1)]
+        assert secrets[0] == secrets[1] > 2
+        assert running.handed("admin")["inherited"].get("secret", -1) == -1
+        assert secrets[0] not in running.handed("admin")["descriptors"]
+
+
 def test_the_admin_process_gets_one_channel_to_each_worker(tmp_path: Path) -> None:
     with supervisor(tmp_path, BELISHA_DNS_WORKERS="3") as running:
         announced = running.announcement()
@@ -66,6 +76,7 @@ def test_a_child_holds_its_own_descriptors_and_no_others(tmp_path: Path) -> None
             handed = one["inherited"]
             own = {handed["lifeline"], *handed["control"], *handed.get("tcp", []), *handed.get("http", [])}
             own |= {udp["fd"] for udp in handed.get("udp", [])}
+            own |= {handed["secret"]} if "secret" in handed else set()
             # Its standard streams, copies it made to look at its sockets, and the listing itself.
             copies = len(handed["control"]) + len(one["bound"]) + 1
             assert own <= set(one["descriptors"])
