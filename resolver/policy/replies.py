@@ -70,6 +70,7 @@ FORGED: Final = _opts(registry.EDE_FORGED, "answered by the policy of this netwo
 OWN: Final = PLAIN_OPT
 """Those of a record of our own."""
 _BLOCKED: Final = _opts(*BLOCKED_REASON)
+_REBOUND: Final = _opts(registry.EDE_BLOCKED, "a public name must not lead into this private network")
 _TOO_LONG: Final = _opts(registry.EDE_INVALID_DATA, "the answer of a rule does not fit into a message")
 
 
@@ -177,6 +178,14 @@ def compose(
     if len(body.octets) > MAX_OCTETS:
         return None
     return Relay(body.walk(query, rcode, 1 + len(answers), len(authorities)), now, opts)
+
+
+def withheld(query: Query, ttl: int) -> bytes:
+    """The reply when the real answer leads from a public name into a private network (DNS rebinding).
+
+    NODATA, not REFUSED: a client that is refused asks another resolver.
+    """
+    return Relay(_negative(query, registry.NOERROR, ttl), 0.0, _REBOUND).render(query, 0)
 
 
 def _written(one: Loose, owner: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """The life of a query, from octets to octets. The order stands here and nowhere else:
 
     1  parse       cheapest first; what is no query gets silence before anything is looked up
-    2  admission   before policy, so that strangers cannot probe what is blocked here, and a flood costs little
+    2  admission   before policy, so that strangers cannot probe what is blocked here; a flood costs little
     3  cookies     before any reply is built, since every reply carries one
     4  policy      before special names, own records and the cache: a list may block any name but localhost,
                    or answer it, and must win over whatever is remembered
@@ -29,15 +29,17 @@ from typing import Final
 
 from resolver.dns import registry, special
 from resolver.dns.answers import Relay, failure, minimal_any, truncated
-from resolver.dns.cookies import reply as cookie_reply
-from resolver.dns.query import CookieQuery, Query, parse_query
+from resolver.dns.answers import reply as reply_with
+from resolver.dns.edns import keepalive
+from resolver.dns.query import CookieQuery, Query, option, parse_query
 from resolver.policy.decide import ANSWERED, BLOCK, LEFT_ALONE, NONE, Ruling
 from resolver.policy.relayed import rule_addresses, rule_targets
-from resolver.policy.replies import FORGED, OWN, compose, follow, forge, settled
+from resolver.policy.replies import FORGED, OWN, compose, follow, forge, settled, withheld
 from resolver.records.counters import Counters
 from resolver.rules.model import ALLOWED, BLOCKED
 from resolver.rules.side import Answer
 from resolver.serving.admission import DROPPED, SERVED, SLIPPED, Admission
+from resolver.serving.cookies import CookieJar
 from resolver.serving.failures import Failure
 from resolver.serving.flows import Flow, FlowTable
 from resolver.serving.forwarder import Forwarder, Terms
@@ -76,14 +78,18 @@ class Pipeline:
         upstreams: Sequence[UpstreamAddress],
         chance: Iterator[int],
         clock: Callable[[], float],
+        cookies: CookieJar,
     ) -> None:
         self.counters: Final = Counters()
         self.admission: Final = admission
         self.flows: Final = FlowTable()
         self.snapshot = snapshot
+        self.idle_seconds = 0.0
+        """Seconds that an idle TCP connection is kept at present, as its listener says."""
+        self._cookies = cookies
         self._clock = clock
         self.resolution: Final = Resolution(settings, admission, self.counters, clock, self._deliver)
-        terms = Terms.of(settings)
+        terms = Terms(settings.strategy, settings.randomize_case, settings.cookies)
 
         def make(addresses: Sequence[UpstreamAddress]) -> Forwarder:
             resolution = self.resolution
@@ -134,14 +140,27 @@ class Pipeline:
                 counters.ignored += 1
             else:
                 counters.malformed += 1
-            if isinstance(query, CookieQuery):
-                return cookie_reply(query, registry.FORMERR, b"")
+            if isinstance(query, CookieQuery) and self.admission.enter(host, udp) == SERVED:
+                return self._cookies.answer(query, host)
             # mypy does not narrow by `type() is`; what is left is bytes or None.
             return query  # type: ignore[return-value]
-        if host not in self.admission.known:
+        known = self.admission.known
+        if host not in known:
             verdict = self.admission.enter(host, udp)
             if verdict != SERVED:
                 return self._turned_away(query, verdict, udp)
+        if query.options and not self._takes_options(query, host, udp):
+            counters.malformed += 1
+            return reply_with(query, registry.FORMERR, (0, 0, 0), b"")
+        reply = self._decide(data, query, host, udp, sink, peer)
+        if reply and udp and host not in known:
+            return self.admission.temper(host, query, reply, bool(query.options) and self._cookies.valid)
+        return reply
+
+    def _decide(
+        self, data: bytes, query: Query, host: str, udp: bool, sink: Sink, peer: object
+    ) -> bytes | None:
+        """What policy says of a question that is served; what it leaves alone goes on."""
         snapshot = self.snapshot
         ruling = snapshot.rule(query.folded, query.qtype, host)
         if ruling is BLOCK and not special.unblockable(query.folded):
@@ -153,6 +172,20 @@ class Pipeline:
         if relay is not None and udp and not query.extras:
             self.flows.put(data[2:], Flow(query, relay, self._clock()))
         return later
+
+    def _takes_options(self, query: Query, host: str, udp: bool) -> bool:
+        """Whether the client's options are well-formed; what its reply carries for them goes to `extras`."""
+        cookie = self._cookies.extras(query, host)
+        if type(cookie) is int:
+            return False
+        query.extras = cookie  # type: ignore[assignment]
+        if not udp:
+            wish = option(query.options, registry.OPTION_KEEPALIVE)
+            if wish:
+                return False  # RFC 7828 3.2.1: a client names no timeout
+            if wish is not None:
+                query.extras += keepalive(self.idle_seconds)
+        return True
 
     def _turned_away(self, query: Query, verdict: int, udp: bool) -> bytes | None:
         """What a client gets that is not served, or not now."""
@@ -202,7 +235,7 @@ class Pipeline:
         query = waiter.query
         if isinstance(found, Failure):
             self.counters.failed += 1
-            return found.render(query)
+            return self._failed(query, found.word)
         if found == LOOPED:
             self.counters.refused += 1
             text = "an upstream asks us what we are asking it: a forwarding loop"
@@ -210,6 +243,12 @@ class Pipeline:
         if waiter.udp:
             return None
         return failure(query, registry.SERVFAIL, registry.EDE_NOT_READY, "too many questions in flight")
+
+    def _failed(self, query: Query, word: Relay | None) -> bytes:
+        """The reply when a question cannot be resolved: what an upstream said, if one said anything."""
+        if word is not None:
+            return word.render(query, 0)
+        return failure(query, registry.SERVFAIL, registry.EDE_NO_REACHABLE_AUTHORITY, "no upstream answered")
 
     def _obey(self, waiter: Waiter, ruling: Ruling) -> Outcome:
         """What a rule gives instead of what the internet says."""
@@ -309,7 +348,7 @@ class Pipeline:
                 return self._obey(waiter, ruling)[0], None
         if relay.private and self._rebinds(query):
             self.counters.blocked += 1
-            return self.snapshot.blocks.withheld(query), None
+            return withheld(query, self.snapshot.ttl), None
         fresh = _fresh(relay, now)
         reply = relay.render(query, int(now - relay.stored)) if fresh else relay.stale(query)
         if waiter.udp and len(reply) > query.udp_limit:
@@ -340,6 +379,8 @@ class Pipeline:
             reply = self._relayed(waiter, found, now)[0]
         else:
             reply = self._not_found(waiter, found)
+        if reply and waiter.udp and waiter.host not in self.admission.known:
+            reply = self.admission.temper(waiter.host, waiter.query, reply)
         if reply is not None:
             waiter.sink(waiter.peer, reply)
 

@@ -12,7 +12,9 @@ from typing import Final
 from resolver.dns.blocking import BlockAnswers
 from resolver.generation.loader import Loaded
 from resolver.policy.decide import Ruleset
+from resolver.policy.local import LocalData
 from resolver.policy.model import Policy
+from resolver.policy.rebinding import Rebinding
 
 
 class Snapshot:
@@ -21,9 +23,10 @@ class Snapshot:
     rule     `Ruleset.rule`, at hand
     watches  whether addresses in answers must be judged; most generations need not look at them
     ttl      seconds, for answers of rules that name none
+    local    our own records; falsy when there are none
     """
 
-    __slots__ = ("blocks", "loaded", "number", "rule", "ruleset", "ttl", "watches")
+    __slots__ = ("blocks", "loaded", "local", "number", "rebinding", "rule", "ruleset", "ttl", "watches")
 
     def __init__(self, loaded: Loaded | None) -> None:
         policy = loaded.manifest.policy if loaded else Policy()
@@ -34,4 +37,6 @@ class Snapshot:
         self.watches: Final = self.ruleset.watches_addresses
         answer = policy.answer
         self.ttl: Final = answer.ttl
+        self.local: Final = LocalData(policy.records)
+        self.rebinding: Final = Rebinding(policy.rebinding)
         self.blocks: Final = BlockAnswers(answer.mode, answer.ttl, answer.ipv4, answer.ipv6)

@@ -27,16 +27,17 @@ from resolver.generation.blobs import Blobs
 from resolver.generation.loader import Loaded, load, load_last_good, with_better_base
 from resolver.generation.store import FILE_NAME, Store
 from resolver.inherited import Inherited
-from resolver.serving.admission import Admission
+from resolver.serving.admission import Admission, Limits
 from resolver.serving.chance import numbers
 from resolver.serving.control import Control
+from resolver.serving.cookies import CookieJar, master_secret
 from resolver.serving.datapath import choose
 from resolver.serving.pipeline import Pipeline
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.tcp import TcpListener
 from resolver.serving.udp import UdpListener
 from resolver.settings import Settings
-from resolver.upstreams import parse_upstream
+from resolver.upstreams import read_upstream
 
 _BLOBS: Final = "blobs"
 
@@ -62,13 +63,16 @@ class Worker:
         self._clock = time.monotonic
         self._loop = asyncio.get_running_loop()
         loaded, self.trouble = self._last_good()
+        dns = settings.dns
+        limits = Limits(dns.queries_per_second, dns.responses_per_second, dns.in_flight_client)
         self.pipeline: Final = Pipeline(
             Snapshot(loaded),
-            Admission(settings.networks()),
-            settings.dns.cache_mb << 20,
-            [parse_upstream(one.url) for one in settings.upstream],
+            Admission(settings.networks(), limits, self._clock),
+            settings.dns,
+            [read_upstream(one) for one in settings.upstream],
             numbers(),
             self._clock,
+            CookieJar(master_secret(-1), time.time, settings.dns.cookies),
         )
         self._udp = [UdpListener(one, self.pipeline, self._clock) for one in inherited.udp]
         self._tcp = TcpListener(self.pipeline, self._clock)

@@ -27,13 +27,14 @@ from resolver.generation.manifest import Manifest
 from resolver.inherited import UdpSocket
 from resolver.policy.decide import PolicyList, Ruleset
 from resolver.policy.model import AnswerPolicy, Policy
-from resolver.serving.admission import Admission
+from resolver.serving.admission import Admission, Limits
 from resolver.serving.chance import numbers
+from resolver.serving.cookies import MASTER_OCTETS, CookieJar
 from resolver.serving.pipeline import Pipeline
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.tcp import TcpListener
 from resolver.serving.udp import UdpListener
-from resolver.settings import Network
+from resolver.settings import Dns, Network
 from resolver.upstreams import UpstreamAddress, parse_upstream
 from tests.support.behaviours import Behaviour, Seen
 from tests.support.client import Address, make_query
@@ -41,6 +42,8 @@ from tests.support.rules import ruleset
 
 LOOPBACK: tuple[Network, ...] = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 CLIENT = "127.0.0.1"
+SETTINGS = Dns(cache_mb=1)
+"""What every stage has that does not say otherwise."""
 PATIENCE = 20.0
 """Real seconds after which something that must come is missed; no test waits for them."""
 
@@ -91,15 +94,23 @@ class Ground:
         upstreams: Sequence[str] = (),
         served: Snapshot | None = None,
         networks: Sequence[Network] = LOOPBACK,
-        cache_octets: int = 1 << 20,
+        settings: Dns = SETTINGS,
     ) -> None:
         self.clock = Clock()
+        self.settings = settings
         addresses: list[UpstreamAddress] = [parse_upstream(url) for url in upstreams]
         if not addresses:
             # Nobody may be asked; a packet to the discard port of this address would be a failed test.
             addresses = [parse_upstream("udp://127.255.255.254:9")]
+        limits = Limits(settings.queries_per_second, settings.responses_per_second, settings.in_flight_client)
         self.pipeline = Pipeline(
-            served or snapshot(), Admission(networks), cache_octets, addresses, numbers(), self.clock
+            served or snapshot(),
+            Admission(networks, limits, self.clock),
+            settings,
+            addresses,
+            numbers(),
+            self.clock,
+            CookieJar(b"x" * MASTER_OCTETS, self.clock, settings.cookies),
         )
         self.later: list[tuple[object, bytes]] = []
 
@@ -155,7 +166,7 @@ class Ground:
     async def pass_time(self, seconds: float) -> None:
         """Let virtual time pass, and let the forwarder see it: it looks at the clock every tick."""
         self.clock.advance(seconds)
-        wheel = self.pipeline.wheel
+        wheel = self.pipeline.resolution.wheel
         tick = wheel.timer
         if tick is not None:
             await until(lambda: wheel.timer is not tick, "a look at the clock")
@@ -190,10 +201,10 @@ async def ground(
     *upstreams: str,
     served: Snapshot | None = None,
     networks: Sequence[Network] = LOOPBACK,
-    cache_octets: int = 1 << 20,
+    settings: Dns = SETTINGS,
 ) -> AsyncIterator[Ground]:
     """A `Ground` for the length of a test."""
-    made = Ground(upstreams, served, networks, cache_octets)
+    made = Ground(upstreams, served, networks, settings)
     with nothing_raises():
         try:
             yield made

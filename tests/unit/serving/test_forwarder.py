@@ -529,7 +529,7 @@ async def test_the_clock_is_only_watched_while_something_is_awaited(upstream: Sc
     async with ground(upstream.url) as on:
         await on.ask(NAME)
         on.clock.advance(5)
-        await until(lambda: on.pipeline.wheel.timer is None)
+        await until(lambda: on.pipeline.resolution.wheel.timer is None)
 
 
 async def test_no_descriptor_is_left_behind(upstream: ScriptedUpstream) -> None:
