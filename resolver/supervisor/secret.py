@@ -20,7 +20,7 @@ _SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | f
 
 def make_secret() -> int:
     """A descriptor from which SECRET_OCTETS random octets can be read, or -1 where the kernel grants none:
-    each worker then has a secret of its own. That costs some clients a proof; it is no reason not to start."""
+    each worker then has one of its own, which costs some clients a proof and is no reason not to start."""
     try:
         descriptor = os.memfd_create(_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except OSError as error:
