@@ -73,9 +73,7 @@ class RebindingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
         for position, text in enumerate(self.allow):
             name = read_host(text)
             if isinstance(name, Fault):
-                raise ValueError(
-                    f"allow[{position}]: `{text[:80]}`: {name.sentence} A name stands for all below it, without `*.`"
-                )
+                raise ValueError(f"allow[{position}]: `{text[:80]}`: {name.sentence} Write it without `*.`")
             if name == ROOT:
                 raise ValueError(f"allow[{position}]: the root is every name; set `protect` to false")
 
