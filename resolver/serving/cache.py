@@ -41,13 +41,14 @@ _REFRESHING: Final = (registry.NOERROR, registry.NXDOMAIN)
 
 class AnswerCache(Halves[Key, Relay]):
     """`octets`: how much the answers may weigh in all, by `Relay.octets`. `stale`: seconds that they are kept
-    beyond their lifetime, as long as there is room."""
+    beyond their lifetime, as long as there is room. `flushes`: how often somebody wanted answers gone."""
 
-    __slots__ = ("_stale",)
+    __slots__ = ("flushes", "stale")
 
     def __init__(self, octets: int, stale: float = 0) -> None:
         super().__init__(octets)
-        self._stale = stale
+        self.stale = stale
+        self.flushes = 0
 
     def get(self, key: Key, now: float) -> Relay | None:
         """The answer, fresh or stale, at `now` (seconds on the clock of `put`)."""
@@ -56,11 +57,11 @@ class AnswerCache(Halves[Key, Relay]):
             relay = self.old.pop(key, None)
             if relay is None:
                 return None
-            if now - relay.stored < relay.lifetime + self._stale:
+            if now - relay.stored < relay.lifetime + self.stale:
                 self.keep(key, relay, relay.octets)
                 return relay
             return None
-        if now - relay.stored >= relay.lifetime + self._stale:
+        if now - relay.stored >= relay.lifetime + self.stale:
             self.forget(key)
             return None
         return relay
@@ -76,8 +77,13 @@ class AnswerCache(Halves[Key, Relay]):
                 self.forget(key)
             return
         self.forget(key)
-        relay.due = relay.stored + _DUE * relay.lifetime if relay.lifetime >= _PREFETCHED else inf
+        relay.due = _due(relay)
         self.keep(key, relay, relay.octets)
+
+    def restore(self, key: Key, relay: Relay) -> bool:
+        """Take back an answer of an earlier run (see `Halves.fill`): False when there is no more room."""
+        relay.due = _due(relay)
+        return self.fill(key, relay, relay.octets)
 
     def forget(self, key: Key) -> None:
         """Drop one answer; the room that it took in the young half is free again."""
@@ -90,12 +96,18 @@ class AnswerCache(Halves[Key, Relay]):
     def flush(self, name: bytes | None, below: bool) -> int:
         """Forget the answers to every question about a name, and about all names below it; None: all.
         How many there were."""
+        self.flushes += 1
         return flush(self, name, below)
 
     def entries(self) -> Iterator[tuple[Key, Relay]]:
         """Everything, what was asked for lately first. Nothing may be put meanwhile."""
         yield from self.young.items()
         yield from self.old.items()
+
+
+def _due(relay: Relay) -> float:
+    """When it is to be fetched again, in seconds on the clock of `stored`."""
+    return relay.stored + _DUE * relay.lifetime if relay.lifetime >= _PREFETCHED else inf
 
 
 def flush(memory: Halves[Key, V], name: bytes | None, below: bool) -> int:

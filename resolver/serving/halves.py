@@ -22,11 +22,12 @@ _FREED: Final = 4
 class Halves(Generic[K, V]):
     """`octets`: how much all entries may weigh; `put` is told what each weighs."""
 
-    __slots__ = ("_doomed", "_half", "_octets", "old", "young")
+    __slots__ = ("_doomed", "_half", "_octets", "_older", "old", "young")
 
     def __init__(self, octets: int) -> None:
         self._half = octets // 2
         self._octets = 0
+        self._older = 0
         self._doomed: list[dict[K, V]] = []
         self.young: dict[K, V] = {}
         self.old: dict[K, V] = {}
@@ -41,10 +42,25 @@ class Halves(Generic[K, V]):
             self._doom(self.old)
             self.old = self.young
             self.young = {}
-            self._octets = weight
+            self._older, self._octets = self._octets - weight, weight
         self.young[key] = value
         if self._doomed:
             self._bury()
+
+    def fill(self, key: K, value: V, weight: int) -> bool:
+        """Remember something from before, behind all that is known: it pushes out nothing, and replaces
+        nothing. What is filled in first stays longest. False when there is no more room."""
+        if key in self.young or key in self.old:
+            return True
+        if self._octets + weight <= self._half:
+            self._octets += weight
+            self.young[key] = value
+            return True
+        if self._older + weight <= self._half:
+            self._older += weight
+            self.old[key] = value
+            return True
+        return False
 
     def forget(self, key: K) -> None:
         """Drop one entry, out of both halves: what is newer may have hidden what is older."""
@@ -57,7 +73,7 @@ class Halves(Generic[K, V]):
         self._doom(self.old)
         self.young = {}
         self.old = {}
-        self._octets = 0
+        self._octets = self._older = 0
 
     def _doom(self, entries: dict[K, V]) -> None:
         if entries:

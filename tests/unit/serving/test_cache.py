@@ -335,3 +335,19 @@ def test_entries_come_with_the_popular_ones_first() -> None:
     found = [one for one, _ in cache.entries()]
     assert set(found) == {key(number) for number in (0, 2, 3)} | set(cache.old)
     assert found.index(key(0)) < len(cache.young)
+
+
+def test_what_is_restored_is_older_than_all_that_is_known() -> None:
+    cache = AnswerCache(1 << 20)
+    newer, older = relay(GOOD, 1_000.0), relay(GOOD, 900.0)
+    cache.put(KEY, newer)
+    assert cache.restore(KEY, older) and cache.restore(key(1), older)
+    assert cache.get(KEY, 1_000.0) is newer
+    assert cache.get(key(1), 950.0) is older and older.due == 954.0
+
+
+def test_flushes_are_counted() -> None:
+    cache = AnswerCache(1 << 20)
+    cache.flush(None, False)
+    cache.flush(from_text("example.org"), True)
+    assert cache.flushes == 2

@@ -95,3 +95,29 @@ def test_forgetting_reaches_both_halves() -> None:
     made.keep(7, 77, 10)  # hides the older 7
     made.forget(7)
     assert 7 not in made.young and 7 not in made.old
+
+
+# Filling in what is known from before
+
+
+def test_filling_pushes_out_nothing_and_replaces_nothing() -> None:
+    made = filled(25)
+    taken = [made.fill(number, -number, 10) for number in range(200)]
+    assert taken == [True] * 100 + [False] * 100
+    assert (list(made.young), list(made.old)) == (list(range(50)), list(range(50, 100)))
+    assert [made.young[number] for number in (24, 25)] == [24, -25]
+
+
+def test_what_is_filled_in_first_stays_longest() -> None:
+    made = filled(0)
+    for number in range(100):
+        made.fill(number, number, 10)
+    made.keep(1_000, 0, 10)
+    assert list(made.young) == [1_000] and list(made.old) == list(range(50))
+    assert not made.fill(2_000, 0, 500), "the old half knows its weight"
+
+
+def test_clearing_makes_room_for_filling() -> None:
+    made = filled(120)
+    made.clear()
+    assert all(made.fill(number, number, 10) for number in range(100))
