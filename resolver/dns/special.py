@@ -4,7 +4,12 @@ Each row names the zone, what to answer, and the document that says so. A name i
 walking its labels from the right, so that `x<TAB>localhost` is never taken for localhost; a cheap
 test on the last label lets every ordinary name pass first.
 
-`zone` answers are an empty zone: no data at its apex, NXDOMAIN below, with an SOA (RFC 6303 3).
+`zone` answers are an empty zone: no data at its apex, NXDOMAIN below, with an SOA (RFC 6303 3). Every answer
+says in an extended error that it was made here.
+
+The table holds what IANA lists as special-use names and as locally served zones. Not in it are `example` and
+its like, which are ordinary for a resolver (RFC 6761 6.5), and the reverse names of ipv4only.arpa (RFC 8880
+7.2: those who resolve for others let them pass). A record of our own comes before all this but localhost.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ from typing import Final, Literal
 from resolver.dns import registry
 from resolver.dns.answers import failure, reply
 from resolver.dns.blocking import record, soa
+from resolver.dns.edns import extended_error, opt
 from resolver.dns.names import from_text
 from resolver.dns.query import Query
 
@@ -31,6 +37,9 @@ _ZONES: Final[tuple[tuple[str, Action], ...]] = (
     ("alt", "nxdomain"),  # RFC 9476 2
     ("resolver.arpa", "nodata"),  # RFC 9462 6.4: nothing to designate yet
     ("home.arpa", "zone"),  # RFC 8375 4
+    ("service.arpa", "zone"),  # RFC 9665 8.4
+    ("6tisch.arpa", "nxdomain"),  # RFC 9031 11
+    ("eap-noob.arpa", "nxdomain"),  # RFC 9140 5.6
     ("ipv4only.arpa", "ipv4only"),  # RFC 8880 7.1
     ("10.in-addr.arpa", "zone"),  # RFC 6761 6.1, RFC 6303 4
     *((f"{number}.172.in-addr.arpa", "zone") for number in range(16, 32)),
@@ -59,7 +68,14 @@ _LAST_LABELS: Final = tuple({b"\x04arpa\0", *(from_text(name) for name, _ in _ZO
 
 _LOCALHOST: Final = from_text("localhost")
 
-_HOME: Final = from_text("home.arpa")
+_PROVABLE: Final = (from_text("home.arpa"), from_text("service.arpa"))
+"""Zones that the real servers of arpa delegate without a signature, so that a client that validates takes our
+word for what is in them: that proof is asked of the real servers (RFC 8375 4)."""
+
+_OPTS: Final = tuple(
+    opt(dnssec, extended_error(registry.EDE_SYNTHESIZED, "a special-use name, answered here"))
+    for dnssec in (False, True)
+)
 
 
 def _zone_of(folded: bytes) -> tuple[int, Action] | None:
@@ -92,11 +108,10 @@ def answer(query: Query) -> bytes | None:
     if found is None:
         return None
     position, action = found
-    # RFC 8375 4: DS for home.arpa is asked of the real servers, to prove the insecure delegation.
-    if query.folded == _HOME and query.qtype == registry.DS:
+    if query.qtype == registry.DS and query.folded in _PROVABLE:
         return None
     if query.qclass != registry.CLASS_IN:
-        return failure(query, registry.REFUSED, registry.EDE_NOT_SUPPORTED)
+        return failure(query, registry.REFUSED, registry.EDE_NOT_SUPPORTED, "this class is not served here")
     owner = (0xC000 | 12 + position).to_bytes(2, "big")
     if action == "localhost":
         return _addresses(query, owner, (b"\x7f\0\0\x01",), b"\0" * 15 + b"\x01")
@@ -104,16 +119,17 @@ def answer(query: Query) -> bytes | None:
         return _addresses(query, owner, (b"\xc0\0\0\xaa", b"\xc0\0\0\xab"), None)
     exists = action == "nodata" or (action == "zone" and position == 0)
     rcode = registry.NOERROR if exists else registry.NXDOMAIN
-    return reply(query, rcode, (0, 1, 0), soa(_TTL, owner))
+    return reply(query, rcode, (0, 1, 0), soa(_TTL, owner), _OPTS[query.dnssec])
 
 
 def _addresses(query: Query, owner: bytes, ipv4: tuple[bytes, ...], ipv6: bytes | None) -> bytes:
     """A and AAAA of a name that has addresses by decree, no data for every other type."""
     records: list[bytes] = []
+    opts = _OPTS[query.dnssec]
     if query.qtype in (registry.A, registry.ANY):
         records += [record(registry.A, _TTL, rdata) for rdata in ipv4]
     if ipv6 is not None and query.qtype in (registry.AAAA, registry.ANY):
         records.append(record(registry.AAAA, _TTL, ipv6))
     if records:
-        return reply(query, registry.NOERROR, (len(records), 0, 0), b"".join(records))
-    return reply(query, registry.NOERROR, (0, 1, 0), soa(_TTL, owner))
+        return reply(query, registry.NOERROR, (len(records), 0, 0), b"".join(records), opts)
+    return reply(query, registry.NOERROR, (0, 1, 0), soa(_TTL, owner), opts)
