@@ -91,14 +91,14 @@ class Ground:
 
     def __init__(
         self,
-        upstreams: Sequence[str] = (),
+        upstreams: Sequence[str | UpstreamAddress] = (),
         served: Snapshot | None = None,
         networks: Sequence[Network] = LOOPBACK,
         settings: Dns = SETTINGS,
     ) -> None:
         self.clock = Clock()
         self.settings = settings
-        addresses: list[UpstreamAddress] = [parse_upstream(url) for url in upstreams]
+        addresses = [parse_upstream(one) if isinstance(one, str) else one for one in upstreams]
         if not addresses:
             # Nobody may be asked; a packet to the discard port of this address would be a failed test.
             addresses = [parse_upstream("udp://127.255.255.254:9")]
@@ -198,7 +198,7 @@ def nothing_raises() -> Iterator[None]:
 
 @asynccontextmanager
 async def ground(
-    *upstreams: str,
+    *upstreams: str | UpstreamAddress,
     served: Snapshot | None = None,
     networks: Sequence[Network] = LOOPBACK,
     settings: Dns = SETTINGS,
