@@ -6,6 +6,7 @@ One socket stands for one worker, whatever process lives behind it (resolver.gen
     refresh()    there is a new base: everyone may ask the same lists through it; nobody answers
     commit(n)    the pointer has moved: everyone serves n; who has not said so is named
     ping_all()   who is alive, and what does it serve?
+    flush(...)   everyone forgets what upstreams said, of one name or of all; who did, and how much
 
 A worker may be slow, dead, restarted half-way or out of its mind, and nothing of that may raise out
 of the reader callback or make a wait endless:
@@ -15,7 +16,8 @@ of the reader callback or make a wait endless:
 * A worker that started just before the pointer moved says Hello with the older number. It is told
   to commit again, at any time, also when nobody waits: so it catches up by itself.
 * A full socket buffer keeps one message of each kind, the newest: an older Prepare, Commit or Ping
-  means nothing any more. So a worker that never reads costs four messages, not memory.
+  means nothing any more, and an older Flush is told to whoever waits for it as not confirmed. So a
+  worker that never reads costs five messages, not memory.
 * What cannot be read is counted as rubbish. What arrives late, twice or for another generation
   changes nothing.
 
@@ -38,6 +40,8 @@ from resolver.generation.messages import (
     MAX_MESSAGE,
     Commit,
     Committed,
+    Flush,
+    Flushed,
     Hello,
     Ping,
     Prepare,
@@ -92,7 +96,7 @@ class Workers:
         self._target = 0
         self._moving = 0
         # Counting on from the clock, an answer to a process before this one is never taken for ours.
-        self._pings = time.monotonic_ns()
+        self._pings = self._flushes = time.monotonic_ns()
 
     def __len__(self) -> int:
         """How many workers there are meant to be, alive or not."""
@@ -170,6 +174,25 @@ class Workers:
         """Tell every worker that there may be a better base. One that is dead finds it when it starts."""
         self._tell(Refresh())
 
+    async def flush(self, name: bytes | None, below: bool, seconds: float) -> dict[int, int]:
+        """Have every worker forget what it knows of a name; worker → answers that it forgot, for each that
+        said so within `seconds`. `name` is a folded wire name, None: all names.
+
+        Whoever is missing is dead, and comes back knowing nothing, or busy, and forgets as soon as it reads.
+        """
+        self._flushes += 1
+        number = self._flushes
+        for channel in self._channels:
+            channel.flushing[number] = None
+        self._tell(Flush(number, name, below))
+        try:
+            await self._until(
+                lambda: all(channel.flushing[number] is not None for channel in self._channels), seconds
+            )
+        finally:
+            counts = {channel.worker: channel.flushing.pop(number) for channel in self._channels}
+        return {worker: count for worker, count in counts.items() if count is not None}
+
     def _tell(self, message: ToWorker) -> None:
         """Say the same to everyone; nobody's full buffer keeps it from the next."""
         for channel in self._channels:
@@ -206,6 +229,7 @@ class _Channel:
         pinged, ping               the last Ping sent, the last one answered
         preparing, prepared        the generation asked for (0: none), and what was said of it
         committing, confirmed      the generation told, whether it is served; `refused`: it cannot be
+        flushing                   number of each Flush that is waited for → answers forgotten, None: not yet
     """
 
     def __init__(
@@ -231,6 +255,7 @@ class _Channel:
         self.committing = 0
         self.confirmed = False
         self.refused = False
+        self.flushing: Final[dict[int, int | None]] = {}
 
     def start(self) -> None:
         """Begin to read, on the running loop."""
@@ -341,6 +366,8 @@ class _Channel:
                 self._confirm(generation)
             case Committed(generation=generation) if generation == self.committing:
                 self.trouble, self.refused = message.trouble[:_MAX_TROUBLE], True
+            case Flushed(number=number, count=count) if number in self.flushing:
+                self.flushing[number] = count
             case Stats():
                 self._counters = message.counters
             case _:

@@ -11,15 +11,17 @@ is no end-of-file when the other side dies, so every wait has a time limit.
     worker -> admin  Committed  from now on no answer of an older generation leaves this worker
     admin  -> worker Refresh    there may be a better base for what you serve; nothing is answered
     admin  -> worker Ping       are you alive, and what do you serve?
+    admin  -> worker Flush      forget the answers to questions about a name, or all of them
+    worker -> admin  Flushed    done, so many answers are gone
     worker -> admin  Stats      counters since start, once a second
 
-A stale message (from before a restart) does no harm: each names its generation, and repeats are
-idempotent.
+A stale message (from before a restart) does no harm: each names its generation, or is numbered, and
+repeats are idempotent.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -43,6 +45,14 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
     number: int = 0
 
 
+class Flush(msgspec.Struct, frozen=True, tag="flush"):
+    """`name` is a folded wire name, with `below` it and all names below it; None stands for everything."""
+
+    number: int
+    name: Annotated[bytes, msgspec.Meta(min_length=1, max_length=255)] | None = None
+    below: bool = False
+
+
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
     """`generation` is 0 while no valid generation could be loaded; `trouble` then says why."""
 
@@ -63,12 +73,19 @@ class Committed(msgspec.Struct, frozen=True, tag="committed"):
     trouble: str = ""
 
 
+class Flushed(msgspec.Struct, frozen=True, tag="flushed"):
+    """`number` is that of the Flush, `count` how many answers it took."""
+
+    number: int
+    count: Annotated[int, msgspec.Meta(ge=0)]
+
+
 class Stats(msgspec.Struct, frozen=True, tag="stats"):
     counters: dict[str, int]
 
 
-ToWorker = Prepare | Commit | Refresh | Ping
-ToAdmin = Hello | Prepared | Committed | Stats
+ToWorker = Prepare | Commit | Refresh | Ping | Flush
+ToAdmin = Hello | Prepared | Committed | Flushed | Stats
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_worker = msgspec.msgpack.Decoder(ToWorker).decode

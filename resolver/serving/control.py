@@ -6,6 +6,7 @@
              waited in the channel while this worker was dead
     Refresh  look for a better base for what is served, and ask the lists through it from then on. No
              verdict changes, so nothing is forgotten, counted or confirmed, and no change waits for it
+    Flush    forget what upstreams said about a name, at once, and say how much that was
     Ping     say who we are and what we serve
 
 The channel may be full while the admin process is stopped or dead. A message that does not go out is
@@ -28,6 +29,8 @@ from resolver.generation.loader import Loaded
 from resolver.generation.messages import (
     MAX_MESSAGE,
     Committed,
+    Flush,
+    Flushed,
     Hello,
     Ping,
     Prepare,
@@ -71,6 +74,10 @@ class Served(Protocol):
 
     def refine(self, better: Loaded) -> bool:
         """Serve it if it still is the generation in service; whether it was."""
+
+    def flush(self, name: bytes | None, below: bool) -> int:
+        """Forget what upstreams said about a name (None: about all), and about all names below it; how many
+        answers that were."""
 
     def counters(self) -> dict[str, int]:
         """The counters now."""
@@ -130,6 +137,9 @@ class Control:
     def _act(self, message: ToWorker) -> None:
         if isinstance(message, Ping):
             self._hello(message.number)
+            return
+        if isinstance(message, Flush):
+            self._say(Flushed(message.number, self._served.flush(message.name, message.below)))
             return
         if isinstance(message, Refresh):
             self._start(self._refresh())

@@ -72,7 +72,7 @@ class Worker:
             [read_upstream(one) for one in settings.upstream],
             numbers(),
             self._clock,
-            CookieJar(master_secret(-1), time.time, settings.dns.cookies),
+            CookieJar(master_secret(inherited.secret), time.time, settings.dns.cookies),
         )
         self._udp = [UdpListener(one, self.pipeline, self._clock) for one in inherited.udp]
         self._tcp = TcpListener(self.pipeline, self._clock)
@@ -130,6 +130,10 @@ class Worker:
         self.pipeline.refine(Snapshot(better))
         log("lists are asked through a base", generation=better.number, lists=len(better.lists))
         return True
+
+    def flush(self, name: bytes | None, below: bool) -> int:
+        """Forget what upstreams said about a name (None: about all), and about all names below it."""
+        return self.pipeline.flush(name, below)
 
     def _last_good(self) -> tuple[Loaded | None, str]:
         """What to serve at the start. Never raises: a worker without rules still answers."""

@@ -12,6 +12,8 @@ from resolver.generation.messages import (
     MAX_MESSAGE,
     Commit,
     Committed,
+    Flush,
+    Flushed,
     Hello,
     Ping,
     Prepare,
@@ -47,6 +49,8 @@ def good(worker: int = 0) -> Script:
             case Commit(generation=generation):
                 serving = generation
                 return [Committed(generation)]
+            case Flush(number=number):
+                return [Flushed(number, 10 + worker)]
 
     return answer
 

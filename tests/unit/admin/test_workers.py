@@ -14,6 +14,8 @@ from resolver.generation.messages import (
     MAX_MESSAGE,
     Commit,
     Committed,
+    Flush,
+    Flushed,
     Hello,
     Ping,
     Prepare,
@@ -301,3 +303,57 @@ async def test_after_close_nothing_is_sent_and_nothing_raises() -> None:
         workers.close()
         assert await workers.commit(2, 0) == [0]
         assert peers[0].heard == []
+
+
+# Flushing
+
+NAME = b"\x07example\x03org\0"
+
+
+async def test_everybody_flushes_and_says_how_much() -> None:
+    async with playing(good(0), good(1)) as (workers, peers):
+        assert await workers.flush(NAME, True, LONG) == {0: 10, 1: 11}
+        (heard,) = peers[0].heard
+        assert isinstance(heard, Flush) and (heard.name, heard.below) == (NAME, True)
+        assert await workers.flush(None, False, LONG) == {0: 10, 1: 11}
+
+
+async def test_who_does_not_flush_in_time_is_missing() -> None:
+    async with playing(good(0), dead) as (workers, _):
+        assert await workers.flush(None, False, SHORT) == {0: 10}
+    async with playing() as (workers, _):
+        assert await workers.flush(None, False, LONG) == {}
+
+
+async def test_flushes_at_the_same_time_are_told_apart() -> None:
+    async with playing(dead) as (workers, peers):
+        first = asyncio.ensure_future(workers.flush(NAME, False, LONG))
+        second = asyncio.ensure_future(workers.flush(None, False, LONG))
+        await settle(lambda: len(peers[0].heard) == 2)
+        one, two = [message.number for message in peers[0].heard if isinstance(message, Flush)]
+        peers[0].say(Flushed(two, 2), Flushed(one, 1), Flushed(one, 5))
+        assert (await first, await second) == ({0: 5}, {0: 2})
+
+
+async def test_a_late_or_wrong_confirmation_flushes_nothing() -> None:
+    async with playing(dead) as (workers, peers):
+        assert await workers.flush(NAME, False, SHORT) == {}
+        late = peers[0].heard[0]
+        assert isinstance(late, Flush)
+        waiting = asyncio.ensure_future(workers.flush(NAME, False, LONG))
+        await settle(lambda: len(peers[0].heard) == 2)
+        peers[0].say(Flushed(late.number, 9), Flushed(0, 9), Flushed(2**62, 9))
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        peers[0].say(Flushed(late.number + 1, 3))
+        assert await waiting == {0: 3}
+
+
+async def test_a_flush_that_was_given_up_leaves_nothing_behind() -> None:
+    async with playing(dead) as (workers, _):
+        waiting = asyncio.ensure_future(workers.flush(NAME, False, LONG))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+        assert workers._channels[0].flushing == {}

@@ -11,6 +11,8 @@ from resolver.generation.messages import (
     MAX_MESSAGE,
     Commit,
     Committed,
+    Flush,
+    Flushed,
     Hello,
     Ping,
     Prepare,
@@ -24,7 +26,15 @@ from resolver.generation.messages import (
     encode,
 )
 
-TO_WORKER: list[ToWorker] = [Prepare(7), Commit(7), Refresh(), Ping(), Ping(3)]
+TO_WORKER: list[ToWorker] = [
+    Prepare(7),
+    Commit(7),
+    Refresh(),
+    Ping(),
+    Ping(3),
+    Flush(8),
+    Flush(9, b"\x03org\0", True),
+]
 TO_ADMIN: list[ToAdmin] = [
     Hello(0, 4711, 7),
     Hello(1, 4712, 0, 3, "no generation is in force yet"),
@@ -32,6 +42,7 @@ TO_ADMIN: list[ToAdmin] = [
     Prepared(7, "a file is missing"),
     Committed(7),
     Committed(7, "never prepared"),
+    Flushed(9, 4000),
     Stats({"queries": 2**60}),
 ]
 
@@ -48,6 +59,13 @@ def test_admin_reads_what_a_worker_says(message: ToAdmin) -> None:
     assert decode_for_admin(encode(message)) == message
     with pytest.raises(msgspec.ValidationError):
         decode_for_worker(encode(message))
+
+
+@pytest.mark.parametrize("name", [b"", bytes(256), "example.org"])
+def test_a_flush_names_what_can_be_a_name(name: object) -> None:
+    message = {"type": "flush", "number": 1, "name": name}
+    with pytest.raises(msgspec.ValidationError):
+        decode_for_worker(msgspec.msgpack.encode(message))
 
 
 @given(st.binary(max_size=200))

@@ -22,6 +22,8 @@ from resolver.generation.messages import (
     MAX_MESSAGE,
     Commit,
     Committed,
+    Flush,
+    Flushed,
     Hello,
     Ping,
     Prepare,
@@ -52,6 +54,7 @@ class Serving:
         self.fault: Exception | None = None
         self.better: list[Loaded] = []
         self.refined: list[int] = []
+        self.flushed: list[tuple[bytes | None, bool]] = []
 
     def in_force(self) -> int | None:
         return self.pointer if self.pointer is not None else self.store.current()
@@ -74,6 +77,10 @@ class Serving:
     def refine(self, better: Loaded) -> bool:
         self.refined.append(better.number)
         return better.number == self.number
+
+    def flush(self, name: bytes | None, below: bool) -> int:
+        self.flushed.append((name, below))
+        return 12
 
     def counters(self) -> dict[str, int]:
         return {"queries": 5}
@@ -331,6 +338,20 @@ async def test_no_change_waits_for_a_base(serving: Serving, monkeypatch: pytest.
         leave.set()
 
 
+# Flushing
+
+
+@pytest.mark.parametrize("name", [None, b"\x03org\0", b"no name at all"])
+@pytest.mark.parametrize("below", [False, True])
+async def test_a_flush_is_done_at_once_and_confirmed(
+    serving: Serving, name: bytes | None, below: bool
+) -> None:
+    async with channel(serving) as admin:
+        admin.say(Flush(7, name, below), Flush(8, name, below), Ping(2))
+        assert await admin.hear(3) == [Flushed(7, 12), Flushed(8, 12), Hello(3, 4711, 0, 2)]
+        assert serving.flushed == [(name, below)] * 2
+
+
 # Rubbish
 
 
@@ -343,6 +364,7 @@ RUBBISH = [
     msgspec.msgpack.encode({"type": "prepare", "generation": "1"}),
     msgspec.msgpack.encode({"type": "prepare", "generation": 1.5}),
     msgspec.msgpack.encode({"type": "erase everything"}),
+    msgspec.msgpack.encode({"type": "flush", "number": 1, "name": b"x" * 256}),
     msgspec.msgpack.encode([]),
     b"\x81\xa4type\xa4\xff\xfe\xfd\xfc",
     b"\x81\xa1x" + b"\x91" * 60_000,
