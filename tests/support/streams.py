@@ -16,6 +16,7 @@ import contextlib
 import datetime
 import hashlib
 import ssl
+import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +25,14 @@ from typing import Self
 import pytest
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from resolver.upstreams import Endpoint
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 LONG_AGO = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
 
@@ -164,13 +170,48 @@ class Authority:
         certificate.configure_cert(context)
         context.set_alpn_protocols(["dot"])
         if newest is not None:
-            context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-            context.maximum_version = newest
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # old is what it has to be
+                context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+                context.maximum_version = newest
             context.set_ciphers("ALL:@SECLEVEL=0")
-        return context, pin_of(certificate.cert_chain_pems[0].bytes())
+        return context, pin_of(x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes()))
 
 
-def pin_of(pem: bytes) -> bytes:
+def pin_of(certificate: x509.Certificate) -> bytes:
     """The SHA-256 of the public key of a certificate, by another implementation than ours."""
-    key = x509.load_pem_x509_certificate(pem).public_key()
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return hashlib.sha256(public_key_info_of(certificate)).digest()
+
+
+def public_key_info_of(certificate: x509.Certificate) -> bytes:
+    """Its SubjectPublicKeyInfo."""
+    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def self_signed(key: Key, name: str = "dns.example") -> x509.Certificate:
+    """A certificate that was issued by itself."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256())
+    )
+
+
+def self_signed_server(folder: Path) -> tuple[ssl.SSLContext, bytes]:
+    """A context with such a certificate, and its pin."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = self_signed(key)
+    path = folder / "self.pem"
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(certificate.public_bytes(Encoding.PEM) + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context, pin_of(certificate)
