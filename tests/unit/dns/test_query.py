@@ -6,6 +6,7 @@ be able to read.
 
 from __future__ import annotations
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
@@ -15,7 +16,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolver.dns import registry
-from resolver.dns.query import MAX_OPTIONS, MAX_RECORDS, NO_EDNS, Query, name_end, parse_query
+from resolver.dns.answers import reply
+from resolver.dns.query import (
+    MAX_OPTIONS,
+    MAX_RECORDS,
+    NO_EDNS,
+    CookieQuery,
+    Query,
+    name_end,
+    option,
+    parse_query,
+)
 from tests.support.client import make_query
 from tests.support.messages import (
     HOSTILE_QUERIES,
@@ -114,6 +125,14 @@ BAD: dict[str, tuple[bytes, int]] = {
     "no question": (header(RD, questions=0), FORMERR),
     "two questions": (header(RD, questions=2) + QUESTION * 2, FORMERR),
     "no question but an OPT": (header(RD, questions=0, more=1) + OPT, FORMERR),
+    "no question but another option": (header(RD, questions=0, more=1) + opt_of(b"\0\x0b\0\0"), FORMERR),
+    "no question but an A record": (header(RD, questions=0, more=1) + record(1, b"1234", b"\0"), FORMERR),
+    "no question and half a cookie": (header(RD, questions=0, more=1) + opt_of(b"\0\x0a\0\x08abc"), FORMERR),
+    "no question and two OPT": (header(RD, questions=0, more=2) + opt_of(b"\0\x0a\0\0") * 2, FORMERR),
+    "no question and too much": (header(RD, questions=0, more=17) + opt_of(b"\0\x0a\0\0") * 17, FORMERR),
+    "two questions and a cookie": (
+        header(RD, questions=2, more=1) + QUESTION * 2 + opt_of(b"\0\x0a\0\0"), FORMERR,
+    ),
     "a question that is not there": (header(RD), FORMERR),
     # RFC 1035 2.3.4 and 4.1.4, RFC 6891 5: names.
     "256 octets": (header(RD) + b"\x01a" + LONGEST[2:] + b"\0\x01\0\x01", FORMERR),
@@ -195,6 +214,137 @@ def test_another_version_of_edns_gets_badvers(version: int, dnssec: bool) -> Non
     assert reply.flags == dns.flags.QR | dns.flags.RD | dns.flags.RA and reply.id == 0x1234
 
 
+def test_another_version_gets_badvers_without_a_question_too() -> None:
+    data = parse_query(header(RD, questions=0, more=1) + record(41, b"\0\x0a\0\0", b"\0", 1 << 16))
+    assert isinstance(data, bytes)
+    message = dns.message.from_wire(data)
+    assert message.rcode() == dns.rcode.BADVERS and not message.question
+
+
+# A query without a question
+
+
+@pytest.mark.parametrize("dnssec", [False, True])
+@pytest.mark.parametrize("data", [b"", b"12345678", b"c" * 24, b"c" * 41])
+def test_a_cookie_alone_is_a_query(data: bytes, dnssec: bool) -> None:
+    """RFC 7873 5.4. Whether the cookie is well formed is for whoever answers it to say."""
+    options = b"\0\x0a" + len(data).to_bytes(2, "big") + data
+    query = parse_query(header(RD, questions=0, more=1) + record(41, options, b"\0", 0x8000 if dnssec else 0))
+    assert query == CookieQuery(0x1234, RD, dnssec, options)
+
+
+def test_it_may_come_from_dnspython() -> None:
+    message = dns.message.Message(id=7)
+    message.use_edns(0, options=[dns.edns.CookieOption(b"12345678", b"")])
+    query = parse_query(message.to_wire())
+    assert isinstance(query, CookieQuery) and option(query.options, registry.OPTION_COOKIE) == b"12345678"
+
+
+# Options
+
+COOKIE, KEEPALIVE = b"\0\x0a\0\x08", b"\0\x0b\0\0"
+
+OPTIONS: dict[str, tuple[bytes, bytes | None]] = {
+    "none": (b"", None),
+    "another": (KEEPALIVE, None),
+    "alone": (COOKIE + b"12345678", b"12345678"),
+    "behind another": (KEEPALIVE + COOKIE + b"12345678", b"12345678"),
+    "before another": (COOKIE + b"12345678" + KEEPALIVE, b"12345678"),
+    "empty": (b"\0\x0a\0\0", b""),
+    "the first of two": (COOKIE + b"12345678" + COOKIE + b"abcdefgh", b"12345678"),  # RFC 7873 5.2
+    "cut in its data": (COOKIE + b"1234567", None),
+    "cut in its head": (b"\0\x0a\0", None),
+    "behind one that is cut": (b"\0\x0b\xff\xff" + COOKIE, None),
+    "the last that is looked at": (KEEPALIVE * (MAX_OPTIONS - 1) + COOKIE + b"12345678", b"12345678"),
+    "too far behind": (KEEPALIVE * MAX_OPTIONS + COOKIE + b"12345678", None),
+}
+
+
+@pytest.mark.parametrize(("octets", "data"), OPTIONS.values(), ids=OPTIONS)
+def test_an_option_is_found(octets: bytes, data: bytes | None) -> None:
+    assert option(octets, registry.OPTION_COOKIE) == data
+
+
+@given(st.binary(max_size=300), st.integers(0, 0xFFFF))
+def test_options_of_any_octets(octets: bytes, code: int) -> None:
+    """Never raises, invents nothing, and looks at so many options at most."""
+    counted = CountedOctets(octets)
+    data = option(counted, code)
+    assert data is None or code.to_bytes(2, "big") + len(data).to_bytes(2, "big") + data in octets
+    assert counted.looks <= 1
+
+
+@given(queries())
+def test_options_are_kept_as_they_came(message: dns.message.Message) -> None:
+    query = parsed(message.to_wire())
+    for one in message.options:
+        assert option(query.options, int(one.otype)) == one.to_wire()
+    assert bool(query.options) == bool(message.options)
+
+
+ECS = {
+    "a network": dns.edns.ECSOption("192.0.2.0", 24),
+    "another": dns.edns.ECSOption("2001:db8::", 56),
+    "a wish not to be told of": dns.edns.ECSOption("0.0.0.0", 0),  # RFC 7871 7.1.2: SOURCE 0
+}
+
+
+@pytest.mark.parametrize("subnet", ECS.values(), ids=ECS)
+def test_nothing_depends_on_a_client_subnet(subnet: dns.edns.ECSOption) -> None:
+    """RFC 7871 7.2.1, 11.1: nobody reads it, the answer is the same for all, and none comes back."""
+    message = make_query("www.example.org", number=7)
+    plain = parsed(message.to_wire())
+    message.use_edns(0, options=[subnet])
+    query = parsed(message.to_wire())
+    assert query.cache_key == plain.cache_key
+    assert reply(query, 0, (0, 0, 0), b"") == reply(plain, 0, (0, 0, 0), b"")
+
+
+# What RFC 8906 asks of every server: each of these has an ordinary answer
+
+PROBES: dict[str, dns.message.Message] = {
+    "plain": make_query("example.org", edns=False),  # 8.1.1
+    "an unknown type": make_query("example.org", "TYPE1000", edns=False),  # 8.1.2
+    "CD": make_query("example.org", cd=True),  # 8.1.3.1
+    "AD": make_query("example.org", ad=True),  # 8.1.3.2
+    "EDNS": make_query("example.org"),  # 8.2.1
+    "DO": make_query("example.org", dnssec=True),  # 8.2.8
+}
+
+
+def probe(flags: int = 0, ednsflags: int = 0, *options: dns.edns.Option) -> dns.message.Message:
+    message = make_query("example.org")
+    message.flags |= dns.flags.Flag(flags)
+    message.use_edns(0, ednsflags, options=list(options))
+    return message
+
+
+def unknown(code: int, data: bytes = b"") -> dns.edns.GenericOption:
+    return dns.edns.GenericOption(dns.edns.OptionType.make(code), data)
+
+
+PROBES |= {
+    "the Z bit": probe(0x40),  # 8.1.3.3: the last reserved bit of the header
+    "an unknown option": probe(0, 0, unknown(100)),  # 8.2.3
+    "an unknown option with data": probe(0, 0, unknown(65_001, b"data")),
+    "unknown EDNS flags": probe(0, 0x0080),  # 8.2.4
+    "all EDNS flags": probe(0, 0x7FFF),
+    "several options": probe(0, 0, unknown(3), unknown(9), dns.edns.ECSOption("0.0.0.0", 0)),  # 8.2.10
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("message", PROBES.values(), ids=PROBES)
+def test_what_a_careful_server_must_not_trip_over(message: dns.message.Message) -> None:
+    """RFC 8906 8: an OPT iff one was sent (RFC 6891 6.1.1); unknown flags clear, unknown options not echoed,
+    DO echoed, CD copied (RFC 4035 3.2.2), AD and Z clear, whatever was sent."""
+    made = dns.message.from_wire(reply(parsed(message.to_wire()), 0, (0, 0, 0), b""))
+    assert message.is_response(made)
+    assert made.edns == message.edns and not made.options
+    assert made.ednsflags == message.ednsflags & 0x8000
+    kept = message.flags & (dns.flags.RD | dns.flags.CD)
+    assert made.flags == dns.flags.QR | dns.flags.RA | kept
+
+
 # What follows from a query
 
 UDP_LIMITS = {
@@ -264,6 +414,8 @@ def check_outcome(data: bytes) -> None:
     assert counted.looks < 2500
     if result is None:
         assert len(data) < 12 or data[2] & 0x80
+    elif isinstance(result, CookieQuery):
+        assert data[4:6] == b"\0\0" and option(result.options, registry.OPTION_COOKIE) is not None
     elif isinstance(result, bytes):
         assert result[:2] == data[:2] and result[2] & 0x80 and len(result) <= max(12, len(data))
         assert result[2] & 0x79 == data[2] & 0x79, "opcode and RD come back"
