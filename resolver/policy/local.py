@@ -264,7 +264,6 @@ def _fill(names: _Names, wild: Mapping[bytes, _Name]) -> None:
         for above in _parents(wire):
             if above in wild:
                 names.update((one, _EMPTY) for one in way if one not in names)
-                break
             way.append(above)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.name
@@ -55,6 +56,8 @@ NOWHERE = {
     "local": "RFC 6762 22.1",
     "onion": "RFC 7686 2",
     "alt": "RFC 9476 2",
+    "6tisch.arpa": "RFC 9031 11",
+    "eap-noob.arpa": "RFC 9140 5.6",
 }
 
 
@@ -136,12 +139,46 @@ def test_private_addresses_have_no_names(address: str, zone: str) -> None:
     assert soa_owner(reply) == zone
 
 
-@pytest.mark.parametrize("zone", [*dict.fromkeys(ADDRESSES.values()), "home.arpa"])
+@pytest.mark.parametrize("zone", [*dict.fromkeys(ADDRESSES.values()), "home.arpa", "service.arpa"])
 @pytest.mark.parametrize("qtype", [one for one in TYPES if one != "DS"])
 def test_empty_zones(zone: str, qtype: str) -> None:
     for name, rcode in ((zone, dns.rcode.NOERROR), (zone.upper(), dns.rcode.NOERROR), (f"x.{zone}", 3)):
         reply = stays(name, qtype)
         assert reply.rcode() == rcode and soa_owner(reply).lower() == zone
+
+
+# IANA, "Locally-Served DNS Zones", both tables, as of 2025: the whole registry, written out.
+LOCALLY_SERVED = [
+    *"""10.in-addr.arpa 16.172.in-addr.arpa 17.172.in-addr.arpa 18.172.in-addr.arpa 19.172.in-addr.arpa
+    20.172.in-addr.arpa 21.172.in-addr.arpa 22.172.in-addr.arpa 23.172.in-addr.arpa 24.172.in-addr.arpa
+    25.172.in-addr.arpa 26.172.in-addr.arpa 27.172.in-addr.arpa 28.172.in-addr.arpa 29.172.in-addr.arpa
+    30.172.in-addr.arpa 31.172.in-addr.arpa 168.192.in-addr.arpa 0.in-addr.arpa 127.in-addr.arpa
+    254.169.in-addr.arpa 2.0.192.in-addr.arpa 100.51.198.in-addr.arpa 113.0.203.in-addr.arpa
+    255.255.255.255.in-addr.arpa""".split(),
+    *(f"{number}.100.in-addr.arpa" for number in range(64, 128)),
+    "0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+    "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa",
+    *"d.f.ip6.arpa 8.e.f.ip6.arpa 9.e.f.ip6.arpa a.e.f.ip6.arpa b.e.f.ip6.arpa".split(),
+    *"8.b.d.0.1.0.0.2.ip6.arpa home.arpa resolver.arpa service.arpa".split(),
+]
+
+
+@pytest.mark.parametrize("zone", LOCALLY_SERVED)
+def test_no_zone_that_is_served_locally_leaves(zone: str) -> None:
+    """Nor any name in it, whatever the type; the one exception has a test of its own."""
+    for name in (zone, f"1.{zone}", f"_x.b.{zone.upper()}", f"{'y' * 63}.{zone}", rf"\000\255.{zone}"):
+        for qtype in TYPES:
+            if qtype != "DS" or name != zone:
+                stays(name, qtype)
+
+
+@pytest.mark.parametrize(
+    "name", [*NOWHERE, "a.onion", "localhost", "ipv4only.arpa", "a.ipv4only.arpa", *LOCALLY_SERVED[-4:]]
+)
+def test_every_answer_says_that_it_was_made_here(name: str) -> None:
+    for qtype in ("A", "TXT"):
+        (option,) = stays(name, qtype).options
+        assert isinstance(option, dns.edns.EDEOption) and option.code == 29 and option.text
 
 
 def test_all_sixteen_of_172() -> None:
@@ -158,6 +195,7 @@ def test_shared_address_space_of_100() -> None:
 def test_the_proof_about_home_arpa_is_asked_of_the_world() -> None:
     """RFC 8375 4: DS of home.arpa itself passes; below it and for the other zones nothing does."""
     assert ask("home.arpa", "DS") is None and ask("HOME.arpa", "DS") is None
+    assert ask("service.arpa", "DS") is None and ask("a.service.arpa", "DS") is not None
     assert soa_owner(stays("a.home.arpa", "DS")) == "home.arpa"
     assert soa_owner(stays("10.in-addr.arpa", "DS")) == "10.in-addr.arpa"
 
@@ -167,7 +205,8 @@ ORDINARY = [
     "localhost.example.org", "test.example.org", "onion.example.org", "local.example", "invalid.net",
     "xlocalhost", "notest", "myonion", "salt", "xresolver.arpa", "myhome.arpa", "uri.arpa", "e164.arpa",
     "15.172.in-addr.arpa", "32.172.in-addr.arpa", "11.in-addr.arpa", "169.192.in-addr.arpa",
-    "1.0.192.in-addr.arpa", "255.in-addr.arpa", "c.f.ip6.arpa", "7.e.f.ip6.arpa", "c.e.f.ip6.arpa",
+    "1.0.192.in-addr.arpa", "170.0.0.192.in-addr.arpa",
+    "255.in-addr.arpa", "c.f.ip6.arpa", "7.e.f.ip6.arpa", "c.e.f.ip6.arpa",
     "2.0.0.2.ip6.arpa", "0." * 31 + "ip6.arpa", "10.in-addr.arpa.example.org",
     # One label that holds the octets of a special name is none (RFC 2181 11).
     r"a\.test.example", r"x\009localhost", r"a\.localhost", r"\004test",
@@ -191,7 +230,7 @@ def test_other_classes_stay_here_too(name: str, qclass: str) -> None:
 def test_any_question_travels_or_is_answered(message: dns.message.Message) -> None:
     reply = reply_to(message)
     last = [label.lower() for label in message.question[0].name.labels[-2:-1]]
-    known = {zone.encode() for zone in NOWHERE} | {b"localhost", b"arpa"}
+    known = {zone.rpartition(".")[2].encode() for zone in NOWHERE} | {b"localhost"}
     assert reply is None or last[0] in known
 
 

@@ -10,7 +10,7 @@ import pytest
 from resolver.dns import blocking
 from resolver.dns.query import Query, parse_query
 from resolver.policy import model
-from resolver.policy.model import AnswerPolicy, Policy
+from resolver.policy.model import AnswerPolicy, Policy, RebindingPolicy
 from tests.support.client import make_query
 
 GOOD: dict[str, AnswerPolicy] = {
@@ -42,6 +42,38 @@ BAD: dict[str, tuple[str, str]] = {
 }
 
 
+# The rest of the document, and where it is said to be wrong.
+REFUSED: dict[str, tuple[str, str]] = {
+    "a record that is none": (
+        '{"records": ["a. A 192.0.2.1", "printer"]}',
+        r"records\[1\]: `printer`: This is no",
+    ),
+    "records that contradict": (
+        '{"records": ["a. A 192.0.2.1", "a. CNAME b."]}',
+        r"records\[1\]: a is an alias",
+    ),
+    "a record that is a number": ('{"records": [1]}', r"\$\.records\[0\]"),
+    "an empty record": ('{"records": [""]}', r"\$\.records\[0\]"),
+    "a name that is none": ('{"rebinding": {"allow": ["a.example", "a..b"]}}', r"allow\[1\].*\$\.rebinding"),
+    "a wildcard for a name": ('{"rebinding": {"allow": ["*.example"]}}', r"without `\*\.`"),
+    "every name": ('{"rebinding": {"allow": ["."]}}', r"set `protect` to false.*\$\.rebinding"),
+    "a contact without a scheme": ('{"why": {"contact": ["x@example.org"]}}', r"\$\.why\.contact\[0\]"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), REFUSED.values(), ids=REFUSED)
+def test_refused_with_its_place(text: str, says: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=says):
+        msgspec.json.decode(text, type=Policy)
+
+
+def test_own_records_and_names_that_lead_inside() -> None:
+    text = '{"records": ["printer.home.arpa. A 192.0.2.9"], "rebinding": {"allow": ["direct.example"]}}'
+    policy = msgspec.json.decode(text, type=Policy)
+    assert policy.records == ("printer.home.arpa. A 192.0.2.9",)
+    assert policy.rebinding == RebindingPolicy(protect=True, allow=("direct.example",))
+
+
 @pytest.mark.parametrize(("text", "policy"), GOOD.items())
 def test_what_can_be_answered(text: str, policy: AnswerPolicy) -> None:
     assert msgspec.json.decode(text, type=AnswerPolicy) == policy
@@ -67,7 +99,10 @@ def test_nothing_is_a_whole_policy() -> None:
 def test_every_field_is_written_out() -> None:
     """A manifest must mean the same after a default has changed: so defaults stand in it."""
     assert msgspec.json.decode(msgspec.json.encode(Policy())) == {
-        "answer": {"mode": "null", "ttl": 10, "ipv4": [], "ipv6": []}
+        "answer": {"mode": "null", "ttl": 10, "ipv4": [], "ipv6": []},
+        "why": {"contact": [], "organization": "", "justification": "", "language": ""},
+        "rebinding": {"protect": True, "allow": []},
+        "records": [],
     }
 
 
