@@ -27,7 +27,7 @@ from typing import Final
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 
-from resolver.admin import explain, generations, health, lists, openapi, overlap, policy, transactions
+from resolver.admin import cache, explain, generations, health, lists, openapi, overlap, policy, transactions
 from resolver.admin.auth import Failures, authenticate
 from resolver.admin.changes import Changes
 from resolver.admin.compilers import Compilers
@@ -52,6 +52,7 @@ ROUTES: Final[list[Route]] = [
     *generations.ROUTES,
     *policy.ROUTES,
     *explain.ROUTES,
+    *cache.ROUTES,
     *openapi.ROUTES,
 ]
 """The whole API, in the order in which the documentation shows it."""

@@ -26,12 +26,13 @@ import msgspec
 from aiohttp import hdrs, web
 
 from resolver.admin.http import Context, Parameter, Route, reply
+from resolver.admin.names import wire_name
 from resolver.admin.problems import Problem, problem, register
 from resolver.dns import registry, special
 from resolver.dns.answers import truncated
 from resolver.dns.blocking import BlockAnswers
 from resolver.dns.message import summarise
-from resolver.dns.names import Fault, read_host, to_text
+from resolver.dns.names import to_text
 from resolver.dns.query import Query
 from resolver.errors import UnknownGeneration, WireError
 from resolver.generation.loader import Loaded, load
@@ -55,7 +56,6 @@ from resolver.rules.side import Answer, SideRule
 
 register(
     {
-        "name-invalid": Problem(422, "The name cannot be read"),
         "type-invalid": Problem(422, "There is no such record type"),
         "client-invalid": Problem(422, "The client's address cannot be read"),
     }
@@ -147,7 +147,7 @@ class Explained(msgspec.Struct, frozen=True):
 
 async def get_explain(ctx: Context) -> web.StreamResponse:
     """Why a name gets what it gets."""
-    folded = _name(ctx.query["name"])
+    folded = wire_name(ctx.query["name"])
     qtype = _type(ctx.query["type"])
     client = _client(ctx.query["client"])
     number, ruleset, policy = await asyncio.to_thread(_in_force, ctx)
@@ -170,14 +170,6 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
             _answer(folded, qtype, ruling, policy.answer, ruleset.watches_addresses),
         )
     )
-
-
-def _name(text: str) -> bytes:
-    """The name asked about, on the wire. Raises RequestError (422)."""
-    name = read_host(text)
-    if isinstance(name, Fault):
-        raise problem("name-invalid", name.sentence, parameter="name", fault=name.code)
-    return name
 
 
 def _type(text: str) -> int:
