@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import dns.edns
 import dns.flags
@@ -14,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns import registry
-from resolver.dns.blocking import BlockAnswers, Mode
+from resolver.dns.blocking import BLOCKED_REASON, BlockAnswers, Mode
+from resolver.dns.edns import written
 from resolver.dns.query import Query, parse_query
+from resolver.policy.model import WhyPolicy
 from tests.support.client import make_query
 from tests.support.messages import queries
 
@@ -171,3 +174,138 @@ def test_what_is_shared_is_one_object_for_names_of_one_length() -> None:
     assert answers.ready(query_of(make_query("web.example.net", "TXT"))) is answers.ready(
         query_of(make_query("web.example.net", "MX"))
     )
+
+
+# Why
+
+WHY = WhyPolicy(("mailto:help@school.example",), "Example School", "games in lessons", "en")
+LONG = WhyPolicy(("mailto:" + "a" * 100,) * 2, "o" * 100, "j" * 100, "en")
+FULL = {
+    "c": ["mailto:help@school.example"],
+    "j": "games in lessons",
+    "s": 5,
+    "o": "Example School",
+    "l": "en",
+}
+ASKING = {"SDE": (26, b""), "an empty extended error": (15, b"\0\0")}
+
+
+def asking(
+    number: int = 26,
+    data: bytes = b"",
+    *,
+    name: str = NAME,
+    qtype: str = "A",
+    payload: int = 1232,
+    do: bool = False,
+) -> dns.message.Message:  # fmt: skip
+    """A query that asks for data instead of a sentence."""
+    message = make_query(name, qtype)
+    option = dns.edns.GenericOption(dns.edns.OptionType.make(number), data)
+    message.use_edns(0, dns.flags.DO if do else 0, payload, options=[option])
+    return message
+
+
+def text_of(reply: dns.message.Message) -> str | None:
+    """The text of the one extended error, which says Blocked."""
+    (option,) = reply.options
+    assert isinstance(option, dns.edns.EDEOption) and option.code == dns.edns.EDECode.BLOCKED
+    return option.text
+
+
+@pytest.mark.parametrize("do", [False, True])
+@pytest.mark.parametrize(("number", "data"), ASKING.values(), ids=ASKING)
+@pytest.mark.parametrize(("mode", "qtype"), list(itertools.product(MODES, ("A", "ANY", "HTTPS"))))
+def test_who_asks_for_data_gets_data(mode: Mode, qtype: str, number: int, data: bytes, do: bool) -> None:
+    """In every form of answer; and nothing else changes."""
+    answers = BlockAnswers(mode, 10, ("192.0.2.80", "192.0.2.81"), ("2001:db8::80",), why=WHY)
+    reply = blocked(answers, asking(number, data, qtype=qtype, do=do))
+    assert json.loads(text_of(reply) or "") == FULL
+    assert bool(reply.ednsflags & dns.flags.DO) == do
+    plain = blocked(ANSWERS[mode], make_query(NAME, qtype, dnssec=do))
+    assert (reply.rcode(), reply.answer, reply.authority) == (plain.rcode(), plain.answer, plain.authority)
+
+
+def test_who_does_not_ask_gets_the_sentence() -> None:
+    answers = BlockAnswers("null", 10, why=WHY)
+    cookie = asking(10, b"12345678")
+    for message in (make_query(NAME), cookie):
+        assert text_of(blocked(answers, message)) == BLOCKED_REASON[1]
+    assert not blocked(answers, make_query(NAME, edns=False)).options
+
+
+@pytest.mark.parametrize("why", [None, WhyPolicy()])
+def test_a_policy_that_says_nothing_gives_the_sentence(why: WhyPolicy | None) -> None:
+    assert text_of(blocked(BlockAnswers("null", 10, why=why), asking())) == BLOCKED_REASON[1]
+
+
+def test_other_reasons_have_no_data() -> None:
+    """The draft knows data beside Blocked, Censored and Filtered only."""
+    answers = BlockAnswers("nodata", 10, reason=(registry.EDE_PROHIBITED, "by the school"), why=WHY)
+    (option,) = blocked(answers, asking()).options
+    assert isinstance(option, dns.edns.EDEOption) and (option.code, option.text) == (18, "by the school")
+
+
+LABEL = "n" * 63
+LONG_NAME = f"{LABEL}.{LABEL}.{LABEL}.{'n' * 60}"
+
+
+def test_data_shrinks_before_a_reply_is_too_long() -> None:
+    """The draft: j and o go before the rest, and all of it before TC. `blocked` holds each to its limit."""
+    answers = BlockAnswers("nodata", 10, why=LONG)
+    full, brief = (json.loads(text_of(blocked(answers, asking(payload=size))) or "") for size in (1232, 512))
+    assert brief == {"c": list(LONG.contact), "s": 5}
+    assert full == brief | {"j": LONG.justification, "o": LONG.organization, "l": "en"}
+    assert not text_of(blocked(answers, asking(name=LONG_NAME, payload=512)))
+
+
+@pytest.mark.parametrize("name", ["a.example", LONG_NAME])
+@pytest.mark.parametrize("payload", [512, 600, 800, 1232, 4096])
+def test_data_never_makes_a_reply_too_long(name: str, payload: int) -> None:
+    """With the longest question and as many addresses as a policy takes."""
+    four, six = [f"192.0.2.{n}" for n in range(8)], [f"2001:db8::{n}" for n in range(8)]
+    answers = BlockAnswers("address", 10, four, six, why=LONG)
+    for message in (asking(name=name, qtype=qtype, payload=payload) for qtype in ("A", "AAAA", "TXT", "ANY")):
+        query = query_of(message)
+        query.extras = written(registry.OPTION_COOKIE, b"c" * 24)
+        octets = answers.build(query)
+        bare = 12 + len(query.question) + 11 + 6 + len(query.extras) + 8 * 16 + 8 * 28
+        assert len(octets) <= max(query.udp_limit, bare), (
+            "the addresses alone may be too long; the text adds nothing"
+        )
+        assert dns.message.from_wire(octets).question == message.question
+
+
+def test_what_is_one_clients_own_is_shared_with_nobody() -> None:
+    """A cookie goes into the reply of the client that sent one, and into no other."""
+    answers = BlockAnswers("null", 10, why=WHY)
+    mine, theirs = query_of(make_query(NAME, number=7)), query_of(make_query(NAME, number=7))
+    mine.extras = written(registry.OPTION_COOKIE, b"c" * 24)
+    shared = answers.ready(mine)
+    assert mine.extras == written(registry.OPTION_COOKIE, b"c" * 24)
+    reply = dns.message.from_wire(answers.build(mine))
+    assert [int(one.otype) for one in reply.options] == [registry.OPTION_EDE, registry.OPTION_COOKIE]
+    assert answers.ready(theirs) is shared
+    assert [int(one.otype) for one in dns.message.from_wire(answers.build(theirs)).options] == [15]
+
+
+def test_the_shared_parts_differ_by_who_asks() -> None:
+    answers = BlockAnswers("null", 10, why=WHY)
+    plain, data = query_of(make_query(NAME)), query_of(asking())
+    assert answers.ready(plain) is not answers.ready(data)
+    assert answers.ready(data) is answers.ready(query_of(asking(15, b"\0\0")))
+    assert answers.ready(plain) is answers.ready(query_of(asking(10, b"12345678")))
+
+
+# In place of an answer that leads inside
+
+
+@pytest.mark.parametrize(("edns", "dnssec"), EDNS.values(), ids=EDNS)
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_that_leads_inside_is_withheld(mode: Mode, edns: bool, dnssec: bool) -> None:
+    """No data, whatever the mode: a name that leads to a printer is no business of a block page."""
+    message = make_query(NAME, "A", edns=edns, dnssec=dnssec)
+    reply = dns.message.from_wire(ANSWERS[mode].withheld(query_of(message)))
+    assert message.is_response(reply) and reply.rcode() == dns.rcode.NOERROR and not reply.answer
+    assert [rrset.rdtype for rrset in reply.authority] == [dns.rdatatype.SOA]
+    assert [option.code for option in reply.options if isinstance(option, dns.edns.EDEOption)] == [15] * edns
