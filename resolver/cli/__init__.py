@@ -10,6 +10,7 @@
     explain         why is a name blocked?
     generations     what was in force
     rollback        back to what was in force before
+    flush           ask upstreams again
     healthcheck     is everything up?                        (both)
     version
 
@@ -47,6 +48,7 @@ VERBS: Final = {
     "explain": Verb("explain", "explain", "Say whether a name is blocked, and why."),
     "generations": Verb("generations", "generations", "Show what was in force, and who changed it."),
     "rollback": Verb("rollback", "rollback", "Put an earlier generation back in force."),
+    "flush": Verb("flush", "flush", "Forget what upstreams said, so that they are asked again."),
     "healthcheck": Verb("healthcheck", "healthcheck", "Ask the running server whether it is well."),
     "version": Verb("version", "version", "Show the version."),
 }
