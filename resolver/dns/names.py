@@ -52,6 +52,8 @@ _BAD_CHARACTER: Final = Fault(
 )
 _BAD_UNICODE: Final = Fault("bad-unicode", "The name holds a character that UTS 46 does not allow in names.")
 
+_PLAIN_HOST: Final = re.compile(r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?").fullmatch
+_LENGTHS: Final = tuple(bytes((length,)) for length in range(MAX_LABEL + 1))
 _HOST_LABEL: Final = re.compile(rb"[a-z0-9_-]+").fullmatch
 
 # An input longer than this cannot become a valid name: UTS 46 drops some characters, but who writes
@@ -76,6 +78,9 @@ def read_host(text: str) -> bytes | Fault:
     underscores pass; labels are then written as `xn--` and punycode (RFC 3492). IDNA 2008's narrower
     repertoire is not asked for: `☃.example` is registered, looked up and listed.
     """
+    if len(text) <= MAX_TEXT and _PLAIN_HOST(text):  # nearly all: nothing to map, to forgive or to refuse
+        labels = text.lower().removesuffix(".").encode("ascii").split(b".")
+        return b"".join([_LENGTHS[len(label)] + label for label in labels]) + ROOT
     text = text.strip()
     if not text:
         return _EMPTY

@@ -68,12 +68,13 @@ def read_number(word: str) -> int | None:
 # Addresses.
 
 
+_OCTETS: Final = {str(number): number for number in range(256)}
+
+
 def _read_a(words: Sequence[str]) -> bytes | None:
     """Four decimal numbers, none with a leading zero, which some read as octal."""
-    try:
-        return ipaddress.IPv4Address(words[0]).packed if len(words) == 1 else None
-    except ValueError:
-        return None
+    numbers = [_OCTETS.get(part, -1) for part in words[0].split(".")] if len(words) == 1 else ()
+    return bytes(numbers) if len(numbers) == 4 and min(numbers) >= 0 else None
 
 
 def _read_aaaa(words: Sequence[str]) -> bytes | None:

@@ -149,6 +149,8 @@ def _entries(text: str) -> Iterator[tuple[int, Entry | Fault]]:
 class _Reading:
     """What is known between the lines of one file; `whole` is False for a line that stands for itself."""
 
+    __slots__ = ("_last", "_left_out", "_origin", "_owner", "_ttl", "_whole")
+
     def __init__(self, origin: bytes | None, whole: bool = False) -> None:
         self._origin = origin
         self._whole: Final = whole
