@@ -28,8 +28,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from resolver.dns import registry, special
-from resolver.dns.answers import Relay, failure, minimal_any, truncated
+from resolver.dns.answers import Relay, failure, truncated
 from resolver.dns.answers import reply as reply_with
+from resolver.dns.dns64 import NO_SOA_SECONDS, Prefix64
 from resolver.dns.edns import keepalive
 from resolver.dns.query import CookieQuery, Query, option, parse_query
 from resolver.policy.decide import ANSWERED, BLOCK, LEFT_ALONE, NONE, Ruling
@@ -43,6 +44,7 @@ from resolver.serving.cookies import CookieJar
 from resolver.serving.failures import Failure
 from resolver.serving.flows import Flow, FlowTable
 from resolver.serving.forwarder import Forwarder, Terms
+from resolver.serving.refusals import unserved
 from resolver.serving.resolution import LOOPED, Found, Resolution
 from resolver.serving.routes import Routes
 from resolver.serving.snapshot import Snapshot
@@ -55,13 +57,6 @@ _TRUNCATED: Final = registry.TC >> 8
 
 _OBEYED: Final = (BLOCKED, ANSWERED)
 """Verdicts that give something else than what the internet says."""
-
-_REFUSED_TYPES: Final = {
-    registry.AXFR: "zone transfers are not served here",
-    registry.IXFR: "zone transfers are not served here",
-    registry.TKEY: "key exchange is not served here",
-    registry.TSIG: "TSIG is no question",
-}
 
 Outcome = tuple[bytes | None, Relay | None]
 """The reply (None: it comes later), and the answer that may be remembered as this flow, if one may."""
@@ -99,6 +94,9 @@ class Pipeline:
 
         self.routes: Final = Routes(upstreams, make)
         self.resolution.routes = self.routes
+        # Most have none of these: a test for None is all that they cost then.
+        self._routed = self.routes.find if self.routes else None
+        self._prefix = Prefix64(settings.dns64) if settings.dns64 else None
 
     def swap(self, snapshot: Snapshot) -> None:
         """Serve another generation from the next packet on. What was judged is judged anew; what upstreams
@@ -140,8 +138,10 @@ class Pipeline:
                 counters.ignored += 1
             else:
                 counters.malformed += 1
-            if isinstance(query, CookieQuery) and self.admission.enter(host, udp) == SERVED:
-                return self._cookies.answer(query, host)
+            if isinstance(query, CookieQuery):
+                if self.admission.enter(host, udp) == SERVED:
+                    return self._cookies.answer(query, host)
+                return None if udp else SILENCE
             # mypy does not narrow by `type() is`; what is left is bytes or None.
             return query  # type: ignore[return-value]
         known = self.admission.known
@@ -211,27 +211,47 @@ class Pipeline:
             own = snapshot.local.find(query.folded, query.qtype)
             if own is not None and query.qclass == registry.CLASS_IN:
                 return self._given(waiter, own, OWN)
-        if not self.routes.find(query.folded):
-            reply = special.answer(query)
-            if reply is not None:
-                self.counters.special += 1
-                return reply, None
-        reply = self._unserved(query)
+        reply = self._answered_here(query) or unserved(query, self.counters)
         if reply is not None:
             return reply, None
         found = self.resolution.resolve(query, waiter)
+        return self._resolved(waiter, query, found, self._clock())
+
+    def _answered_here(self, query: Query) -> bytes | None:
+        """The reply to a name that never leaves; None for a name that does, or has an upstream of its own."""
+        if self._routed is not None and self._routed(query.folded):
+            return None
+        reply = special.answer(query)
+        if reply is not None:
+            self.counters.special += 1
+            if self._prefix is not None:
+                reply = self._prefix.discovery(query) or reply
+        return reply
+
+    def _resolved(self, waiter: Waiter, asked: Query, found: Found, now: float) -> Outcome:
+        """What was found for the question `asked`, as the client gets it; None: it comes later."""
+        if found is None:
+            return None, None
+        if waiter.lacking is not None:
+            return self._translated(waiter, asked, found, now)
+        if waiter.led is not None:
+            if type(found) is int:
+                return self._not_found(waiter, found), None
+            return self._composed(waiter, self._rendered(asked, found, now))
         if type(found) is Relay:
-            return self._relayed(waiter, found, self._clock())
+            return self._relayed(waiter, found, now)
+        if self._prefix is not None and isinstance(found, Failure):
+            translated = self._translate(waiter, found.word, now)
+            if translated is not None:
+                return translated
         return self._not_found(waiter, found), None
 
     def _not_found(self, waiter: Waiter, found: Found) -> bytes | None:
-        """The reply when there is no answer; None when there is none yet.
+        """The reply when there is no answer.
 
         When too many are in flight silence is cheapest over UDP, and the client asks again. Over TCP it
         would wait for ever, and its connection would count a question that nobody answers.
         """
-        if found is None:
-            return None
         query = waiter.query
         if isinstance(found, Failure):
             self.counters.failed += 1
@@ -273,10 +293,7 @@ class Pipeline:
         here = special.answer(led)
         if here is not None:
             return self._composed(waiter, here)
-        found = self.resolution.resolve(led, waiter)
-        if found is None:
-            return None, None
-        return self._composed(waiter, self._rendered(led, found, self._clock()))
+        return self._resolved(waiter, led, self.resolution.resolve(led, waiter), self._clock())
 
     def _rendered(self, query: Query, found: Found, now: float) -> bytes | None:
         """What was found for a question of our own, as a reply to it."""
@@ -313,26 +330,6 @@ class Pipeline:
         reply = self.snapshot.blocks.build(query)
         return truncated(query) if udp and len(reply) > query.udp_limit else reply
 
-    def _unserved(self, query: Query) -> bytes | None:
-        """What a forwarder refuses or answers with a form, whatever the name."""
-        if query.qtype in _REFUSED_TYPES:
-            self.counters.refused += 1
-            text = _REFUSED_TYPES[query.qtype]
-            return failure(query, registry.REFUSED, registry.EDE_NOT_SUPPORTED, text)
-        if query.qclass in (registry.CLASS_CHAOS, registry.CLASS_ANY):
-            # RFC 8482 4 for ANY; CHAOS names ask what software this is, and it is nobody's business.
-            self.counters.refused += 1
-            return failure(
-                query, registry.REFUSED, registry.EDE_NOT_SUPPORTED, "this class is not served here"
-            )
-        if query.qtype == registry.ANY:
-            return minimal_any(query)
-        if not query.flags & registry.RD:
-            # RFC 8914 4.21. A cache that answers RD=0 tells anyone what others asked for.
-            self.counters.refused += 1
-            return failure(query, registry.REFUSED, registry.EDE_NOT_AUTHORITATIVE)
-        return None
-
     def _relayed(self, waiter: Waiter, relay: Relay, now: float) -> Outcome:
         """An upstream's answer for one client, judged; a flow only if it is the relay itself, unabridged and
         fresh, and what every client gets.
@@ -349,6 +346,10 @@ class Pipeline:
         if relay.private and self._rebinds(query):
             self.counters.blocked += 1
             return withheld(query, self.snapshot.ttl), None
+        if self._prefix is not None and self._prefix.lacks(relay):
+            translated = self._translate(waiter, relay, now)
+            if translated is not None:
+                return translated
         fresh = _fresh(relay, now)
         reply = relay.render(query, int(now - relay.stored)) if fresh else relay.stale(query)
         if waiter.udp and len(reply) > query.udp_limit:
@@ -357,7 +358,41 @@ class Pipeline:
 
     def _rebinds(self, query: Query) -> bool:
         """Whether this name must not lead into a private network (an upstream of its own may answer so)."""
-        return self.snapshot.rebinding.guards(query.folded) and not self.routes.find(query.folded)
+        return self.snapshot.rebinding.guards(query.folded) and not (
+            self._routed is not None and self._routed(query.folded)
+        )
+
+    def _translate(self, waiter: Waiter, relay: Relay | None, now: float) -> Outcome | None:
+        """DNS64: the addresses of the A question, made into IPv6 ones; None when `relay` stands as it is.
+
+        Whatever a rule says of the A question it says of made addresses as well, so nothing is made then.
+        """
+        query, prefix = waiter.query, self._prefix
+        if prefix is None or waiter.lacking is not None or not prefix.wants(query):
+            return None
+        ruling = self.snapshot.rule(query.folded, registry.A, waiter.host)
+        if ruling.verdict not in (NONE, ALLOWED) or ruling.common < waiter.ruling.common:
+            return None
+        asked = prefix.question(query)
+        waiter = waiter._replace(lacking=(relay,))
+        return self._resolved(waiter, asked, self.resolution.resolve(asked, waiter), now)
+
+    def _translated(self, waiter: Waiter, asked: Query, found: Found, now: float) -> Outcome:
+        """The answer to the A question, made into one for the client; failing that, what there was."""
+        (lacking,) = waiter.lacking or (None,)
+        reply = self._rendered(asked, found, now)
+        if type(found) is Relay and reply is not None and self._prefix is not None:
+            ruling = self._judged(waiter, found)
+            if ruling.verdict in _OBEYED:
+                self.counters.blocked_targets += 1
+                return self._obey(waiter, ruling)[0], None
+            seconds = lacking.lifetime if lacking is not None and lacking.lifetime else NO_SOA_SECONDS
+            made = self._prefix.synthesise(waiter.query, reply, now, seconds)
+            if made is not None:
+                return self._own(waiter, made)
+        if lacking is not None:
+            return self._relayed(waiter, lacking, now)
+        return self._not_found(waiter, Failure(None, now, 1, 0)), None
 
     def _judged(self, waiter: Waiter, relay: Relay) -> Ruling:
         """The ruling on a question that was left alone, now that its answer is known."""
@@ -373,12 +408,8 @@ class Pipeline:
         """What came for the question `asked`, for one who waited for it."""
         if waiter.snapshot is not self.snapshot:
             reply = self._anew(waiter)
-        elif waiter.led is not None:
-            reply = self._composed(waiter, self._rendered(asked, found, now))[0]
-        elif type(found) is Relay:
-            reply = self._relayed(waiter, found, now)[0]
         else:
-            reply = self._not_found(waiter, found)
+            reply = self._resolved(waiter, asked, found, now)[0]
         if reply and waiter.udp and waiter.host not in self.admission.known:
             reply = self.admission.temper(waiter.host, waiter.query, reply)
         if reply is not None:
@@ -391,7 +422,7 @@ class Pipeline:
         """
         query, snapshot = waiter.query, self.snapshot
         ruling = snapshot.rule(query.folded, query.qtype, waiter.host)
-        return self._serve(waiter._replace(snapshot=snapshot, ruling=ruling, led=None))[0]
+        return self._serve(waiter._replace(snapshot=snapshot, ruling=ruling, led=None, lacking=None))[0]
 
 
 def _fresh(relay: Relay, now: float) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from resolver.dns.answers import Relay
 from resolver.dns.query import Query
 from resolver.policy.decide import Ruling
 from resolver.policy.replies import FORGED, Opts
@@ -34,6 +35,8 @@ class Waiter(NamedTuple):
     host      the client's address as text: who shares an exchange may still get different answers
     snapshot  the generation that gave `ruling`: another one in service must be asked anew
     led       the answer whose CNAME leads to the exchange's question; None: it is the client's own
+    lacking   an answer without IPv6 addresses (None: no answer) for which some are being made (DNS64); None:
+              nothing is being made
     opts      the OPT records of that answer (`resolver.policy.replies`)
     """
 
@@ -46,3 +49,4 @@ class Waiter(NamedTuple):
     ruling: Ruling
     led: Answer | None = None
     opts: Opts = FORGED
+    lacking: tuple[Relay | None] | None = None

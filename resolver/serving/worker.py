@@ -2,9 +2,10 @@
 
     1  load the last good generation   before the first packet is read, so nothing slips through
     2  read packets
-    3  say hello to the admin process  which may not be there: DNS owes it nothing
-    4  until SIGTERM, or until the supervisor is gone: stop reading, let what waits be answered
-       for a moment, leave
+    3  remember what was known when the last run ended, a little at a time
+    4  say hello to the admin process  which may not be there: DNS owes it nothing
+    5  until SIGTERM, or until the supervisor is gone: stop reading, let what waits be answered
+       for a moment, save what is known, leave
 
 Everything that could block (loading, checksums) runs in a thread. The process imports no HTTP.
 """
@@ -33,6 +34,7 @@ from resolver.serving.control import Control
 from resolver.serving.cookies import CookieJar, master_secret
 from resolver.serving.datapath import choose
 from resolver.serving.pipeline import Pipeline
+from resolver.serving.saved import SavedCache
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.tcp import TcpListener
 from resolver.serving.udp import UdpListener
@@ -79,6 +81,7 @@ class Worker:
         self._servers: list[asyncio.Server] = []
         control = socket.socket(fileno=inherited.control[0])
         self._control = Control(control, inherited.worker, os.getpid(), self)
+        self._saved = SavedCache(settings, inherited.worker)
         self._stopping = asyncio.Event()
 
     @property
@@ -165,11 +168,13 @@ class Worker:
             listening = socket.socket(fileno=descriptor)
             self._servers.append(await self._loop.create_server(self._tcp.protocol, sock=listening))
         self._control.start()
+        restoring = self._loop.create_task(self._saved.load(self.pipeline.resolution.cache, self._clock))
         log("worker serves", worker=self._inherited.worker, generation=self.number)
         while not self._stopping.is_set():
             await self._wait(1.0)
             self._control.tick()
             self._tcp.sweep()
+        restoring.cancel()
         await self._stop()
 
     async def _wait(self, seconds: float) -> None:
@@ -189,6 +194,7 @@ class Worker:
             server.close()
         await asyncio.sleep(_LAST_WORDS if self.pipeline.busy else 0)
         self.pipeline.close()
+        self._saved.save(self.pipeline.resolution.cache, self._clock())
         self._control.close()
         for listener in self._udp:
             listener.close()

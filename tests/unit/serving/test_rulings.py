@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 
 import dns.message
 import dns.rcode
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolver.policy.decide import PolicyList
-from resolver.serving import pipeline as pipeline_module
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.waiter import SILENCE
 from tests.support import behaviours as do
@@ -26,6 +26,7 @@ from tests.support.client import Address, Connection, make_query
 from tests.support.rules import listed
 from tests.support.upstream import ScriptedUpstream
 from tests.unit.serving.ground import (
+    SETTINGS,
     Ground,
     addresses,
     extended_errors,
@@ -258,11 +259,9 @@ async def test_the_target_is_asked_for_once(upstream: ScriptedUpstream) -> None:
 
 
 @pytest.mark.parametrize("udp", [True, False], ids=["udp", "tcp"])
-async def test_who_is_led_where_there_is_no_room(
-    upstream: ScriptedUpstream, udp: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline_module, "MAX_EXCHANGES", 0)
-    async with ground(upstream.url, served=SERVED) as on:
+async def test_who_is_led_where_there_is_no_room(upstream: ScriptedUpstream, udp: bool) -> None:
+    settings = msgspec.structs.replace(SETTINGS, in_flight=0)
+    async with ground(upstream.url, served=SERVED, settings=settings) as on:
         said = on.give(make_query("search.example").to_wire(), udp=udp)
         assert on.pipeline.counters.shed == 1
         assert (said is None) == udp
