@@ -34,6 +34,8 @@ MAX_OCTETS: Final = 512
 CODES: Final = (registry.EDE_BLOCKED, registry.EDE_CENSORED, registry.EDE_FILTERED)
 """Extended errors whose text may be structured."""
 
+_STRUCTURED: Final = registry.OPTION_STRUCTURED.to_bytes(2, "big")
+_EDE: Final = registry.OPTION_EDE.to_bytes(2, "big")
 _SCHEMES: Final = ("tel:", "mailto:")
 _NETWORK_POLICY: Final = 5
 _UNDETERMINED: Final = "und"
@@ -62,9 +64,9 @@ class Why(Protocol):
 def asks(options: bytes) -> bool:
     """Whether a query with these EDNS options asks for structured errors. Data of the option is ignored,
     as the draft has it."""
-    return (
-        option(options, registry.OPTION_STRUCTURED) is not None
-        or option(options, registry.OPTION_EDE) is not None
+    # Two searches for two octets let nearly every cookie and padding pass before options are walked.
+    return (_STRUCTURED in options and option(options, registry.OPTION_STRUCTURED) is not None) or (
+        _EDE in options and option(options, registry.OPTION_EDE) is not None
     )
 
 

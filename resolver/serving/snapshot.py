@@ -39,4 +39,4 @@ class Snapshot:
         self.ttl: Final = answer.ttl
         self.local: Final = LocalData(policy.records)
         self.rebinding: Final = Rebinding(policy.rebinding)
-        self.blocks: Final = BlockAnswers(answer.mode, answer.ttl, answer.ipv4, answer.ipv6)
+        self.blocks: Final = BlockAnswers(answer.mode, answer.ttl, answer.ipv4, answer.ipv6, why=policy.why)
