@@ -48,9 +48,6 @@ BLOCKED_REASON: Final = (registry.EDE_BLOCKED, "blocked by the policy of this ne
 _SENTENCE: Final = 0
 """The form of an OPT that every client gets but those that ask for data."""
 
-_WITHHELD: Final = (registry.EDE_BLOCKED, "leads into a private network")
-"""The extended error in place of an answer that a public name must not have."""
-
 _Section = tuple[int, tuple[int, int, int], bytes]
 """rcode, section counts, records."""
 
@@ -68,7 +65,7 @@ def soa(ttl: int, owner: bytes = _QNAME) -> bytes:
 class BlockAnswers:
     """The answers of one policy to blocked questions. `why` is what clients may be told that ask for it."""
 
-    __slots__ = ("_by_type", "_opts", "_other", "_ready", "_soa", "_withheld")
+    __slots__ = ("_by_type", "_opts", "_other", "_ready")
 
     def __init__(
         self,
@@ -86,8 +83,6 @@ class BlockAnswers:
         addresses = _addresses(ttl, ipv4, ipv6) if mode in ("null", "address") else {}
         self._by_type: Final[Mapping[int, _Section]] = addresses
         self._other: Final = _negative(mode, ttl)
-        self._soa: Final = soa(ttl)
-        self._withheld: Final = _pair(extended_error(*_WITHHELD))
         # Bounded by what can differ: four kinds of type, 251 lengths, four flags, three kinds of OPT and
         # four forms of it.
         self._ready: Final[dict[tuple[int, int, int, int, bool, int], Ready]] = {}
@@ -114,10 +109,6 @@ class BlockAnswers:
             end = 12 + len(query.question)
             found = self._ready[key] = (whole[2:12], end, whole[end:])
         return found
-
-    def withheld(self, query: Query) -> bytes:
-        """The reply in place of an answer that leads a public name into a private network: no data."""
-        return reply(query, registry.NOERROR, (0, 1, 0), self._soa, self._withheld[query.dnssec])
 
     def _form(self, query: Query) -> int:
         """Which OPT this client gets: the sentence, unless it asks for data and there is some; of the data

@@ -10,7 +10,9 @@
 
 RFC 8914 4.5 keeps Forged Answer for an answer that is provided, 4.16 Blocked for a name on the list of
 whoever runs the resolver. A rewritten name that has no record of one type is not blocked, so it stays
-with 4. AD is clear as always (`resolver.dns.answers`), and signatures of the real answer are not given.
+with 4. A client that asks for structured errors must not be told of a Forged Answer, and is told nothing
+(draft-ietf-dnsop-structured-dns-error-27). AD is clear as always (`resolver.dns.answers`), and signatures
+of the real answer are not given.
 
 A record of our own (`resolver.policy.local`) is answered in the same way and without an extended error: it
 is the truth of this network, not something put in its place.
@@ -32,6 +34,7 @@ from resolver.dns.edns import PLAIN_OPT, extended_error, opt
 from resolver.dns.expand import Loose, take_out
 from resolver.dns.query import Query, name_end
 from resolver.dns.records import TTL_CAP, Walk
+from resolver.dns.structured import asks
 from resolver.errors import WireError
 from resolver.policy.decide import ALLOW, NONE, Ruling
 from resolver.rules.model import ALLOWED
@@ -138,6 +141,7 @@ def forge(query: Query, answer: Answer, ttl: int, now: float, opts: Opts = FORGE
         if target is not None
         else [one for one in answer.records if query.qtype in (one.rtype, registry.ANY)]
     )
+    opts = _told(query, opts)
     if not chosen:
         return Relay(_negative(query, rcode, ttl), now, opts)
     if sum(len(one.rdata) + 12 for one in chosen) > MAX_OCTETS:
@@ -177,7 +181,12 @@ def compose(
         body.add(owner, _written(one, owner), min(one.ttl, TTL_CAP))
     if len(body.octets) > MAX_OCTETS:
         return None
-    return Relay(body.walk(query, rcode, 1 + len(answers), len(authorities)), now, opts)
+    return Relay(body.walk(query, rcode, 1 + len(answers), len(authorities)), now, _told(query, opts))
+
+
+def _told(query: Query, opts: Opts) -> Opts:
+    """The OPT records for this client; see the module for who is not told of Forged Answer."""
+    return PLAIN_OPT if opts is FORGED and query.options and asks(query.options) else opts
 
 
 def withheld(query: Query, ttl: int) -> bytes:

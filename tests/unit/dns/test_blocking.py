@@ -295,17 +295,3 @@ def test_the_shared_parts_differ_by_who_asks() -> None:
     assert answers.ready(plain) is not answers.ready(data)
     assert answers.ready(data) is answers.ready(query_of(asking(15, b"\0\0")))
     assert answers.ready(plain) is answers.ready(query_of(asking(10, b"12345678")))
-
-
-# In place of an answer that leads inside
-
-
-@pytest.mark.parametrize(("edns", "dnssec"), EDNS.values(), ids=EDNS)
-@pytest.mark.parametrize("mode", MODES)
-def test_an_answer_that_leads_inside_is_withheld(mode: Mode, edns: bool, dnssec: bool) -> None:
-    """No data, whatever the mode: a name that leads to a printer is no business of a block page."""
-    message = make_query(NAME, "A", edns=edns, dnssec=dnssec)
-    reply = dns.message.from_wire(ANSWERS[mode].withheld(query_of(message)))
-    assert message.is_response(reply) and reply.rcode() == dns.rcode.NOERROR and not reply.answer
-    assert [rrset.rdtype for rrset in reply.authority] == [dns.rdatatype.SOA]
-    assert [option.code for option in reply.options if isinstance(option, dns.edns.EDEOption)] == [15] * edns

@@ -248,6 +248,19 @@ def test_the_target_stands_behind_the_cname() -> None:
     assert errors(read) == [4] and not read.flags & dns.flags.AD
 
 
+def test_who_asks_for_structured_errors_is_not_told_of_a_forged_answer() -> None:
+    """draft-ietf-dnsop-structured-dns-error-27; of what is blocked it is told like everybody."""
+    message = make_query(NAME, "A")
+    message.use_edns(0, options=[dns.edns.GenericOption(dns.edns.OptionType.make(26), b"")])
+    query = parse_query(message.to_wire())
+    assert isinstance(query, Query)
+    relays = [forge(query, one, TTL, 0.0) for one in (BOTH, answer("TXT x"), Answer(rcode=3))]
+    relays.append(compose(query, LED, TTL, response("safe.example.net. 60 A 192.0.2.1"), 0.0) or relays[0])
+    found = [dns.message.from_wire(relay.render(query, 0)) for relay in relays]
+    assert [errors(one) for one in found] == [[], [], [15], []]
+    assert all(one.edns == 0 for one in found) and len(found[3].answer) == 2
+
+
 def test_a_chain_behind_the_target_is_kept() -> None:
     read = composed(response("safe.example.net. 9 CNAME a.b.example.net.", "a.b.example.net. 9 A 192.0.2.1"))
     assert held(read) == ["CNAME safe.example.net.", "CNAME a.b.example.net.", "A 192.0.2.1"]
