@@ -1,50 +1,53 @@
-"""Asking upstreams: which, how often, how long, and what counts as an answer.
+"""Asking upstreams: whom, how often, how long, and what counts as an answer.
 
-    start ──► try 1 ──(0.8 s)──► try 2 ──(1.2 s)──► try 3 ──(2 s)──► no answer (4 s in all, < 5 s)
+    start ──► try 1 ──(late)──► try 2 ──(later)──► try 3 ──(4 s in all)──► no answer
+               │ what comes back
+               ▼
+    matches nothing asked here ──► ignored, the wait goes on; many of them: over a stream, from a new port
+    cut (TC)                   ──► the same try again over a stream
+    FORMERR to an OPT          ──► the same upstream again without one
+    SERVFAIL, REFUSED          ──► the next upstream is the judge
+    an answer                  ──► the end
 
-Each try goes to the next upstream that is well, from a random port with a random ID. Earlier tries
-stay open: a late answer to any of them is as good. A client query never costs more than `MAX_TRIES`
-packets (RFC 9520 3.1), not counting a retry over TCP.
+A question never costs more than `MAX_TRIES` packets (RFC 9520 3.1), not counting the repetition of a try
+over a stream. Earlier tries stay open: a late answer to any of them is as good. When none does better than
+a refusal, not even one that is slow, the last refusal is relayed.
 
-What comes back is matched on everything that RFC 5452 9.1 names: the connected socket checks
-addresses and ports, this file ID, QR, opcode and question. A packet that does not match is counted
-and ignored, and the wait goes on: a forger cannot end it. A matching SERVFAIL or REFUSED makes the
-next upstream the judge; if none does better, not even one that is slow, the last such reply is relayed.
+What comes is matched on everything that RFC 5452 9.1 names: the connected socket checks addresses and
+ports, this file ID, QR, opcode and question. A forger can neither end a wait nor move it: even a word of
+the network that nobody is there (ICMP) only makes the next try leave sooner.
 
-Callbacks instead of tasks: a task for each query would cost more than the query. Only TCP, which is
-rare, has tasks. This module must not know policy or caches; it is handed a function to call once.
+When tries leave is in `hedging`, whom they go to in `choice`, how upstreams do in `health`. Callbacks
+instead of tasks: a task for each question would cost more than the question. This module must not know
+policy or caches; it is handed a function to call once.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from struct import Struct
 from typing import Final, NamedTuple
 
 from resolver.dns import registry
-from resolver.dns.answers import upstream_query
-from resolver.dns.records import Walk, walk
-from resolver.errors import WireError
+from resolver.dns.query import Query
+from resolver.dns.records import Walk
 from resolver.records.counters import Counters
-from resolver.serving.exchange import Exchange, Try
-from resolver.serving.health import Upstream, choose
-from resolver.serving.ports import PortPool, PortSocket
-from resolver.serving.upstream_tcp import ask_over_tcp
+from resolver.serving.asking import NO_EDNS, Asker
+from resolver.serving.choice import Choice
+from resolver.serving.dialling import Places
+from resolver.serving.exchange import OPEN, SETTLED, UNREACHABLE, Exchange, Try
+from resolver.serving.health import Upstream
+from resolver.serving.hedging import MAX_TRIES, TOTAL, Budget, fixed, wait
 from resolver.serving.wheel import Wheel
 from resolver.settings import Strategy
 from resolver.upstreams import UpstreamAddress
 
-TIMEOUTS: Final = (0.8, 1.2, 2.0)
-"""Seconds that each try is waited for before the next; the last ends the exchange."""
-MAX_TRIES: Final = len(TIMEOUTS)
-_TCP_SECONDS: Final = 2.0
-_TCP_AT_ONCE: Final = 64
+LINGER: Final = 2.0
+"""Seconds that a try which was not answered is remembered behind the end of its question."""
 
-_HEADER: Final = Struct(">HHH").unpack_from
+GRACE: Final = 1.0
+"""Seconds that are waited when the network says of every try that nobody is there: it may be lying."""
 
 _SERVED: Final = (registry.NOERROR, registry.NXDOMAIN)
-_NO_EDNS: Final = (registry.FORMERR, registry.NOTIMP, registry.BADVERS)
 
 Done = Callable[[Exchange, Walk | None], None]
 
@@ -58,7 +61,10 @@ class Terms(NamedTuple):
 
 
 class Forwarder:
-    """`done(exchange, walk)` is called once for each `start`; None means that nobody answered."""
+    """`done(exchange, walk)` is called once for each `start`; None means that nobody answered.
+
+    `places` says where upstreams are that are known by name (`Bootstrap.places`).
+    """
 
     def __init__(
         self,
@@ -69,215 +75,203 @@ class Forwarder:
         counters: Counters,
         wheel: Wheel,
         done: Done,
+        places: Callable[[UpstreamAddress], Places | None] = lambda address: None,
     ) -> None:
-        self._loop = asyncio.get_running_loop()
         self._clock = clock
-        self._terms = terms
         self._counters = counters
         self._wheel = wheel
         self._done = done
-        self._chance = chance
-        self.upstreams: Final = [Upstream(index, address) for index, address in enumerate(upstreams)]
-        self._pools: Final[list[PortPool[Exchange]]] = [
-            PortPool(one.address.endpoint, chance, self._received, self._unreachable, clock)
-            for one in self.upstreams
+        self.upstreams: Final = [
+            Upstream(index, address, terms.randomize_case) for index, address in enumerate(upstreams)
         ]
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._tcp_slots = asyncio.Semaphore(_TCP_AT_ONCE)
+        self._choice: Final = Choice(self.upstreams, terms.strategy, chance)
+        self._budget: Final = Budget(clock())
+        self._asker: Final = Asker(
+            self.upstreams, terms.cookies, chance, clock, counters, wheel, self, places
+        )
+        self._hosts: Final = frozenset(_as_clients(upstreams))
+        self._asked: Final[dict[tuple[bytes, int], Exchange]] = {}
 
     def start(self, exchange: Exchange) -> None:
-        """Send the first try."""
-        self._try(exchange, self._clock())
+        """Send the first try, and whatever is sent beside it."""
+        now = self._clock()
+        query, choice = exchange.query, self._choice
+        self._asked[query.folded, query.qtype] = exchange
+        upstream = choice.first()
+        beside = choice.beside(upstream, now) if choice.several else None
+        self._try(exchange, upstream, now)
+        if beside is not None and not exchange.ended:
+            self._try(exchange, beside, now)
+
+    def loops(self, host: str, query: Query) -> bool:
+        """Whether a client at this address is an upstream that asks for what it is being asked.
+
+        On this machine all clients have one address, so only our own query that came back counts, which
+        its ID tells; a longer loop here waits for itself, costs no packet more, and ends when time is over.
+        """
+        if host not in self._hosts:
+            return False
+        exchange = self._asked.get((query.folded, query.qtype))
+        if exchange is None:
+            return False
+        if host in _LOOPBACK:
+            return any(one.number == query.id and one.where is not None for one in exchange.tries)
+        return any(one.upstream.address.endpoint.host == host for one in exchange.tries)
 
     def close(self) -> None:
         """Stop; what is under way ends without an answer and without a call."""
-        for task in self._tasks:
-            task.cancel()
-        for pool in self._pools:
-            pool.close()
+        self._asker.close()
 
     # Sending
 
-    def _try(self, exchange: Exchange, now: float, plain: Upstream | None = None) -> None:
-        """Send the next try, to `plain` without OPT if given; end the exchange after enough of them."""
-        if len(exchange.tries) >= MAX_TRIES:
-            self._end(exchange, exchange.fallback)
-            return
-        upstream = plain or choose(self.upstreams, exchange.tried(), now)
-        edns = upstream.edns and plain is None
-        self._counters.upstream_packets += 1
-        if upstream.address.scheme == "tcp":
-            attempt = Try(upstream, None, len(exchange.tries), now, edns)
-            self._note(exchange, attempt)
-            self._ask_tcp(exchange, attempt)
-            return
-        try:
-            where, number = self._pools[upstream.index].take(exchange)
-        except OSError:
-            # Out of descriptors or ports: our trouble, so the upstream is not blamed.
-            self._end(exchange, exchange.fallback)
-            return
-        attempt = Try(upstream, where, number, now, edns)
-        self._note(exchange, attempt)
-        try:
-            where.send(upstream_query(exchange.query, number, edns))
-        except OSError:
-            # No route, or an ICMP refusal of an earlier query: do not wait for the timer.
-            exchange.settle(attempt)
-            upstream.failed(now)
-            self._try(exchange, now)
-
-    def _note(self, exchange: Exchange, attempt: Try) -> None:
-        """Remember a try and when to look at it again."""
-        count = len(exchange.tries)
-        exchange.tries.append(attempt)
-        self._wheel.at(attempt.sent + TIMEOUTS[count], self._late, (exchange, count + 1))
-
-    def _late(self, waited: tuple[Exchange, int]) -> None:
-        """The newest try has had its time. Whoever said something, though not enough, is not blamed."""
-        exchange, count = waited
-        if exchange.ended or len(exchange.tries) != count:
-            return
-        newest, now = exchange.tries[-1], self._clock()
-        if newest not in exchange.settled:
-            self._counters.upstream_timeouts += 1
-            newest.upstream.failed(now)
-        self._try(exchange, now)
-
-    # Receiving
-
-    def _received(self, where: PortSocket[Exchange], data: bytes) -> None:
-        """A packet from an upstream's address and port. Ignored unless it answers what was asked."""
-        if len(data) < 12:
-            self._mismatch(where)
-            return
-        number, flags, questions = _HEADER(data)
-        exchange = where.pending.get(number)
-        if exchange is None:
-            self._mismatch(where)
-            return
-        attempt = exchange.tries[0]
-        if attempt.where is not where or attempt.number != number:
-            attempt = next(one for one in exchange.tries if one.where is where and one.number == number)
-        if flags & (registry.QR | registry.OPCODE_MASK) != registry.QR:
-            self._mismatch(where)
-            return
-        rcode = flags & registry.RCODE_MASK
-        if not _same_question(data, questions, exchange.query.question):
-            # Servers too old for EDNS answer FORMERR with a header alone (RFC 6891 7).
-            if questions == 0 and rcode in _NO_EDNS and attempt.edns:
-                self._without_edns(exchange, attempt)
-            else:
-                self._mismatch(where)
-            return
-        if flags & registry.TC:
-            attempt.upstream.answered(self._clock() - attempt.sent)
-            # Once for each try: the packet may come twice, and a connection costs more than it did.
-            if attempt not in exchange.cut:
-                exchange.cut += (attempt,)
-                self._ask_tcp(exchange, attempt)
-            return
-        try:
-            walked = walk(data)
-        except WireError:
-            self._mismatch(where)
-            return
-        self._judge(exchange, attempt, walked)
-
-    def _judge(self, exchange: Exchange, attempt: Try, walked: Walk) -> None:
-        """An answer to what we asked: is it good enough?"""
-        now = self._clock()
-        attempt.upstream.answered(now - attempt.sent)
-        if walked.rcode in _NO_EDNS and attempt.edns:
-            self._without_edns(exchange, attempt)
-            return
-        if not attempt.edns and walked.rcode not in _NO_EDNS:
-            # Only now is it known that the OPT was to blame, and not the question.
-            attempt.upstream.edns = False
-        if walked.rcode in _SERVED:
-            self._end(exchange, walked)
-            return
-        exchange.fallback = walked
-        exchange.settle(attempt)
-        # Only the newest try moves on; an older one that fails late changes nothing.
-        others = len(set(exchange.tried())) < len(self.upstreams)
-        if others and attempt is exchange.tries[-1]:
-            self._try(exchange, now)
-        elif not exchange.awaited:
-            self._end(exchange, walked)
-
-    def _without_edns(self, exchange: Exchange, attempt: Try) -> None:
-        """RFC 6891 7: ask the same server again without OPT; once, however often it says so."""
-        if attempt not in exchange.settled:
-            exchange.settle(attempt)
-            self._try(exchange, self._clock(), attempt.upstream)
-
-    def _mismatch(self, where: PortSocket[Exchange]) -> None:
-        self._counters.upstream_mismatches += 1
-        where.mismatched()
-
-    def _unreachable(self, where: PortSocket[Exchange]) -> None:
-        """The network says that nobody is there: do not wait for the timer."""
-        now = self._clock()
-        for exchange in list(where.pending.values()):
-            attempt = exchange.tries[-1]
-            if attempt.where is where:
-                exchange.settle(attempt)
-                attempt.upstream.failed(now)
-                self._try(exchange, now)
-
-    # TCP
-
-    def _ask_tcp(self, exchange: Exchange, attempt: Try) -> None:
-        task = self._loop.create_task(self._when_free(exchange, attempt))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _when_free(self, exchange: Exchange, attempt: Try) -> None:
-        """Wait for one of the few slots; whoever comes too late for the question asks nothing."""
-        async with self._tcp_slots:
-            if not exchange.ended:
-                await self._over_tcp(exchange, attempt)
-
-    async def _over_tcp(self, exchange: Exchange, attempt: Try) -> None:
-        """Ask one upstream over TCP (RFC 7766 5); failing that, the timer or the next try goes on."""
-        upstream = attempt.upstream
-        number = next(self._chance) & 0xFFFF
-        query = upstream_query(exchange.query, number, attempt.edns)
-        try:
-            data = await ask_over_tcp(upstream.address.endpoint, query, _TCP_SECONDS)
-            walked = walk(data)
-            # RFC 2181 9: what is cut is not to be used, and there is nothing longer than TCP to ask by.
-            if walked.flags & registry.TC or not _same_question(
-                data, _HEADER(data)[2], exchange.query.question
-            ):
-                raise WireError("no whole answer to what was asked")
-        except (OSError, TimeoutError, EOFError, WireError):
-            exchange.settle(attempt)
-            upstream.failed(self._clock())
-            if not exchange.ended and attempt is exchange.tries[-1]:
-                self._try(exchange, self._clock())
-            elif not exchange.awaited:
+    def _try(self, exchange: Exchange, upstream: Upstream, now: float, plain: bool = False) -> None:
+        """Send the next try; `plain`: without OPT, whatever is known of the upstream."""
+        question = self._asker.question(exchange.query, upstream)
+        attempt = Try(exchange, upstream, question, upstream.plain_until <= now and not plain, now)
+        tries = exchange.tries
+        tries.append(attempt)
+        count = len(tries)
+        exchange.due = now + wait(count, upstream) if count < MAX_TRIES else tries[0].sent + TOTAL
+        self._wheel.at(exchange.due, self._late, exchange)
+        if not self._asker.ask(attempt, now):
+            attempt.state = SETTLED
+            if not exchange.awaited:
                 self._end(exchange, exchange.fallback)
-            return
-        if not exchange.ended:
-            self._counters.upstream_tcp += 1
-            self._judge(exchange, attempt, walked)
 
-    def _end(self, exchange: Exchange, walked: Walk | None) -> None:
-        if exchange.ended:
+    def _next(self, exchange: Exchange, now: float) -> None:
+        self._try(exchange, self._choice.next(exchange.tried), now)
+
+    def _late(self, exchange: Exchange) -> None:
+        """The newest try has had its time, unless something else came since: then a later call is due."""
+        now = self._clock()
+        if exchange.ended or now < exchange.due:
             return
+        tries = exchange.tries
+        count, began = len(tries), tries[0].sent
+        if count >= MAX_TRIES:
+            self._end(exchange, exchange.fallback)
+            return
+        anyhow = began + fixed(count, tries[-1].upstream)
+        if now < anyhow and not self._budget.take(now, self._counters.upstream_packets):
+            exchange.due = anyhow
+            self._wheel.at(anyhow, self._late, exchange)
+            return
+        self._next(exchange, now)
+
+    # What came of a try
+
+    def answered(self, attempt: Try, walked: Walk, now: float) -> None:
+        """A reply that matches: is it good enough?"""
+        exchange, upstream = attempt.exchange, attempt.upstream
+        if walked.rcode in _SERVED:
+            if not attempt.edns:
+                upstream.cannot_edns(now)
+            self._end(exchange, walked, attempt)
+        elif attempt.edns and walked.rcode in NO_EDNS:
+            # RFC 6891 7: ask the same server again without OPT; once, however often it says so.
+            self._again(attempt, now, plain=True)
+        elif attempt.edns and walked.rcode == registry.BADCOOKIE:
+            self._bad_cookie(attempt, now)
+        else:
+            if not attempt.edns and walked.rcode not in NO_EDNS:
+                # Only now is it known that the OPT was to blame, and not the question.
+                upstream.cannot_edns(now)
+            exchange.fallback = walked
+            self._settle(attempt, now, others=True)
+
+    def failed(self, attempt: Try, now: float) -> None:
+        """Nothing comes from this try any more."""
+        attempt.upstream.failed(now, attempt.sent)
+        self._settle(attempt, now, others=False)
+
+    def unreachable(self, attempt: Try, now: float) -> None:
+        """The network says that nobody is there. It is believed so far that the next try leaves at once if
+        there is anybody else to ask; an answer that comes all the same is as good as any."""
+        exchange = attempt.exchange
+        if attempt.state == OPEN:
+            attempt.state = UNREACHABLE
+        tries = exchange.tries
+        if attempt is not tries[-1]:
+            return
+        if len(tries) < MAX_TRIES:
+            if self._choice.untried(exchange.tried):
+                self._next(exchange, now)
+        elif all(one.state in (UNREACHABLE, SETTLED) for one in tries):
+            exchange.due = min(exchange.due, now + GRACE)
+            self._wheel.at(exchange.due, self._late, exchange)
+
+    def _again(self, attempt: Try, now: float, plain: bool) -> None:
+        """Ask the same upstream again, if there is a packet left to ask with."""
+        exchange = attempt.exchange
+        attempt.state = SETTLED
+        if len(exchange.tries) < MAX_TRIES:
+            self._try(exchange, attempt.upstream, now, plain)
+        elif not exchange.awaited:
+            self._end(exchange, exchange.fallback)
+
+    def _bad_cookie(self, attempt: Try, now: float) -> None:
+        """RFC 7873 5.3: the reply brought the right cookie, so ask again; after two, over a stream."""
+        exchange = attempt.exchange
+        if exchange.tried.count(attempt.upstream) == 1 and len(exchange.tries) < MAX_TRIES:
+            self._again(attempt, now, plain=False)
+        else:
+            self._asker.ask_by_stream(attempt)
+
+    def _settle(self, attempt: Try, now: float, others: bool) -> None:
+        """Nothing better comes from this try. Only the newest moves on, if there is anybody to ask (with
+        `others`: anybody who was not asked yet); an older one that fails late changes nothing."""
+        exchange = attempt.exchange
+        attempt.state = SETTLED
+        tries = exchange.tries
+        wanted = attempt is tries[-1] and len(tries) < MAX_TRIES
+        if wanted and (not others or self._choice.untried(exchange.tried)):
+            self._next(exchange, now)
+        elif not exchange.awaited:
+            self._end(exchange, exchange.fallback)
+
+    # The end
+
+    def _end(self, exchange: Exchange, walked: Walk | None, winner: Try | None = None) -> None:
+        """Once for each exchange; `winner` brought the answer."""
         exchange.ended = True
-        exchange.release()
+        query = exchange.query
+        self._asked.pop((query.folded, query.qtype), None)
+        if winner is not None and len(exchange.tries) == 1:
+            if winner.where is not None:
+                winner.where.release(winner.number)
+        else:
+            self._account(exchange, winner)
+        exchange.tries.clear()
         self._done(exchange, walked)
 
+    def _account(self, exchange: Exchange, winner: Try | None) -> None:
+        """Who did well and who did not, where more than one try was made or none was answered."""
+        now, tries = self._clock(), exchange.tries
+        for one in tries:
+            if one is winner or one.state == SETTLED:
+                if one.where is not None:
+                    one.where.release(one.number)
+                continue
+            if one.state == UNREACHABLE or now - one.sent >= one.upstream.patience:
+                self._counters.upstream_timeouts += 1
+                one.upstream.failed(now, one.sent)
+            if one.where is not None:
+                self._wheel.at(now + LINGER, _forget, one)
+        if winner is not None and winner is not tries[0] and tries[0].state < SETTLED:
+            self._budget.give_back(len(tries) - 1)
 
-def _same_question(data: bytes, questions: int, question: bytes) -> bool:
-    """RFC 5452 9.1: QNAME, QTYPE and QCLASS must be ours; the case of the name may differ."""
-    end = 12 + len(question)
-    if questions != 1 or len(data) < end:
-        return False
-    theirs = data[12:end]
-    return theirs == question or (
-        theirs[-4:] == question[-4:] and theirs[:-4].lower() == question[:-4].lower()
-    )
+
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+
+
+def _as_clients(upstreams: Sequence[UpstreamAddress]) -> Iterator[str]:
+    """The addresses from which upstreams may ask us; whatever listens at 127.0.0.0/8 asks from 127.0.0.1."""
+    for one in upstreams:
+        host = one.endpoint.host
+        yield "127.0.0.1" if host.startswith("127.") else host
+
+
+def _forget(attempt: Try) -> None:
+    """No late answer is expected any more."""
+    if attempt.where is not None:
+        attempt.where.release(attempt.number)

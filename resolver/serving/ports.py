@@ -8,7 +8,12 @@ come from the upstream's own address and port, and tells at once when nobody lis
 
     attacker's odds for one forged packet: 1 in 65 536 IDs times some 49 000 ports
 
-A storm of packets with wrong IDs on a socket retires it at once: its port has been found.
+A few packets with wrong IDs on a socket mean that its port has been found (RFC 5452 9.3): it retires at
+once, what was awaited on it is asked in another way, and its number is not drawn again for a while.
+
+Queries carry DF, and the kernel takes no word of ICMP about the size of the path (RFC 9715): whoever
+forges one cannot make us send fragments. An ID is used once on a socket, so a copy of an answer is
+known as one and is not taken for a forgery.
 """
 
 from __future__ import annotations
@@ -29,19 +34,26 @@ AGE: Final = 10.0
 """Seconds that an idle pool keeps a socket."""
 MISMATCHES: Final = 8
 """Wrong packets on one socket before its port counts as found (RFC 5452 9.3)."""
+SHUNNED: Final = 256
+"""Ports that a forger has found and that are not drawn again, the oldest forgotten first."""
+MOST_OCTETS: Final = 4096
+"""A longer packet is cut and cannot be read. We ask for 1232; RFC 5625 4.4 wants 4096 to be taken."""
 _LOWEST: Final = 16_384
 _HIGHEST: Final = 65_535
 _TRIES: Final = 4
 
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
+_PROBE: Final = 3
+_DF: Final = {4: (socket.IPPROTO_IP, 10, _PROBE), 6: (socket.IPPROTO_IPV6, 23, _PROBE)}
+"""Linux: IP_MTU_DISCOVER and IPV6_MTU_DISCOVER with PMTUDISC_PROBE: DF set, path MTU ignored."""
 
 T = TypeVar("T")
 
 
 class PortSocket(Generic[T]):
-    """One connected socket and what is awaited on it: ID → exchange."""
+    """One connected socket and what is awaited on it: ID → try."""
 
-    __slots__ = ("_pool", "born", "mismatches", "pending", "retired", "send", "sock", "uses")
+    __slots__ = ("_pool", "born", "mismatches", "pending", "retired", "send", "sock", "used")
 
     def __init__(self, pool: PortPool[T], sock: socket.socket, now: float) -> None:
         self._pool = pool
@@ -49,14 +61,14 @@ class PortSocket(Generic[T]):
         self.send: Final = sock.send
         self.born: Final = now
         self.pending: dict[int, T] = {}
-        self.uses = 0
+        self.used: set[int] = set()
         self.mismatches = 0
         self.retired = False
 
     def readable(self) -> None:
         """Hand over one packet; called while there is one, so nothing is read in vain."""
         try:
-            data = self.sock.recv(65_535)
+            data = self.sock.recv(MOST_OCTETS)
         except BlockingIOError:
             return
         except OSError:
@@ -68,8 +80,8 @@ class PortSocket(Generic[T]):
     def mismatched(self) -> None:
         """A packet that answers nothing asked here. RFC 5452 9.3: react to a storm of them."""
         self.mismatches += 1
-        if self.mismatches >= MISMATCHES:
-            self._pool.retire(self)
+        if self.mismatches == MISMATCHES:
+            self._pool.give_up(self)
 
     def release(self, number: int) -> None:
         """Nothing more is awaited under this ID."""
@@ -82,7 +94,8 @@ class PortPool(Generic[T]):
     """The sockets towards one upstream.
 
     `received(socket, octets)` and `unreachable(socket)` are called from the event loop, which watches
-    one descriptor for all of them (`resolver.serving.readers`).
+    one descriptor for all of them (`resolver.serving.readers`); `found(awaited)` when a forger has found
+    a port, with all that was awaited there and is not any more.
     """
 
     def __init__(
@@ -91,33 +104,34 @@ class PortPool(Generic[T]):
         chance: Iterator[int],
         received: Callable[[PortSocket[T], bytes], None],
         unreachable: Callable[[PortSocket[T]], None],
-        clock: Callable[[], float],
+        found: Callable[[list[T]], None],
     ) -> None:
         self._endpoint = endpoint
         self._chance = chance
-        self._clock = clock
         self._readers = Readers()
         self.received = received
         self.unreachable = unreachable
+        self._found = found
         self._active: list[PortSocket[T]] = []
         self._retired: set[PortSocket[T]] = set()
+        self._shunned: dict[int, None] = {}
 
-    def take(self, exchange: T) -> tuple[PortSocket[T], int]:
+    def take(self, awaiting: T, now: float) -> tuple[PortSocket[T], int]:
         """A socket and a free ID on it for one query. Raises OSError when no socket can be opened."""
         word = next(self._chance)
-        if len(self._active) < SIZE:
-            chosen = self._open()
+        active = self._active
+        if len(active) < SIZE:
+            chosen = self._open(now)
         else:
-            slot = (word >> 16) % SIZE
-            chosen = self._active[slot]
-            if chosen.uses >= USES or self._clock() - chosen.born > AGE:
+            chosen = active[(word >> 16) % SIZE]
+            if len(chosen.used) >= USES or now - chosen.born > AGE:
                 self.retire(chosen)
-                chosen = self._open()
+                chosen = self._open(now)
         number = word & 0xFFFF
-        while number in chosen.pending:
+        while number in chosen.used:
             number = next(self._chance) & 0xFFFF
-        chosen.uses += 1
-        chosen.pending[number] = exchange
+        chosen.used.add(number)
+        chosen.pending[number] = awaiting
         return chosen, number
 
     def retire(self, where: PortSocket[T]) -> None:
@@ -125,11 +139,23 @@ class PortPool(Generic[T]):
         if where.retired:
             return
         where.retired = True
-        self._active = [one for one in self._active if one is not where]
+        self._active.remove(where)
         if where.pending:
             self._retired.add(where)
         else:
             self.close_socket(where)
+
+    def give_up(self, where: PortSocket[T]) -> None:
+        """A port was found: close it, whatever is awaited there, and do not use it again soon."""
+        if where.sock.fileno() >= 0:
+            self._shunned[where.sock.getsockname()[1]] = None
+            if len(self._shunned) > SHUNNED:
+                del self._shunned[next(iter(self._shunned))]
+        self.retire(where)
+        awaited = list(where.pending.values())
+        where.pending.clear()
+        self.close_socket(where)
+        self._found(awaited)
 
     def close_socket(self, where: PortSocket[T]) -> None:
         """Close one socket for good."""
@@ -146,13 +172,15 @@ class PortPool(Generic[T]):
         self._active = []
         self._readers.close()
 
-    def _open(self) -> PortSocket[T]:
+    def _open(self, now: float) -> PortSocket[T]:
         sock = socket.socket(_FAMILIES[self._endpoint.family], socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
+            with contextlib.suppress(OSError):  # a kernel that does not know it: DF is a wish
+                sock.setsockopt(*_DF[self._endpoint.family])
             self._bind(sock)
             sock.connect((self._endpoint.host, self._endpoint.port))
-            where = PortSocket(self, sock, self._clock())
+            where = PortSocket(self, sock, now)
             self._readers.add(sock.fileno(), where.readable)
         except OSError:
             sock.close()
@@ -164,6 +192,7 @@ class PortPool(Generic[T]):
         """A port of our own choice; after a few that are taken, the kernel's (also at random)."""
         for _ in range(_TRIES):
             port = _LOWEST + next(self._chance) % (_HIGHEST - _LOWEST + 1)
-            with contextlib.suppress(OSError):
-                sock.bind(("", port))
-                return
+            if port not in self._shunned:
+                with contextlib.suppress(OSError):
+                    sock.bind(("", port))
+                    return

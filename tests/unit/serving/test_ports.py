@@ -13,7 +13,7 @@ import pytest
 
 from resolver.serving import ports
 from resolver.serving.chance import numbers
-from resolver.serving.ports import AGE, MISMATCHES, SIZE, USES, PortPool, PortSocket
+from resolver.serving.ports import AGE, MISMATCHES, SHUNNED, SIZE, USES, PortPool, PortSocket
 from resolver.upstreams import parse_upstream
 from tests.unit.serving.ground import Clock, descriptors, turns, until
 
@@ -31,13 +31,17 @@ class Pool:
         self.clock = Clock()
         self.received: list[tuple[PortSocket[object], bytes]] = []
         self.unreachable: list[PortSocket[object]] = []
+        self.found: list[list[object]] = []
         self.pool: PortPool[object] = PortPool(
             endpoint,
             chance or numbers(),
             lambda where, data: self.received.append((where, data)),
             self.unreachable.append,
-            self.clock,
+            self.found.append,
         )
+
+    def take(self, awaiting: object = "try") -> tuple[PortSocket[object], int]:
+        return self.pool.take(awaiting, self.clock())
 
     def close(self) -> None:
         self.pool.close()
@@ -53,7 +57,7 @@ async def test_two_thousand_queries_leave_from_many_ports_in_no_order() -> None:
     try:
         drawn: list[tuple[int, int]] = []
         for _ in range(2_000):
-            where, number = made.pool.take("exchange")
+            where, number = made.take()
             drawn.append((port_of(where), number))
             where.release(number)
         used = [port for port, _ in drawn]
@@ -78,7 +82,7 @@ async def test_neighbouring_ids_tell_nothing_about_ports() -> None:
     try:
         cells: Counter[tuple[int, int]] = Counter()
         for _ in range(6_400):
-            where, number = made.pool.take("exchange")
+            where, number = made.take()
             cells[made.pool._active.index(where), number % SIZE] += 1
             where.release(number)
         # 1 024 cells with 6.25 on average; were the two tied to each other, 32 cells would hold 200.
@@ -90,9 +94,9 @@ async def test_neighbouring_ids_tell_nothing_about_ports() -> None:
 async def test_the_first_queries_have_a_port_each() -> None:
     made = Pool()
     try:
-        taken = [made.pool.take("exchange")[0] for _ in range(SIZE)]
+        taken = [made.take()[0] for _ in range(SIZE)]
         assert len({id(where) for where in taken}) == SIZE
-        again = made.pool.take("exchange")[0]
+        again = made.take()[0]
         assert any(again is where for where in taken)
     finally:
         made.close()
@@ -102,11 +106,11 @@ async def test_a_port_retires_after_its_uses() -> None:
     made = Pool(chance=count())  # always slot 0 once the pool is full
     try:
         for _ in range(SIZE):
-            made.pool.take("exchange")
+            made.take()
         first = made.pool._active[0]
         while first in made.pool._active:
-            made.pool.take("exchange")
-        assert first.uses == USES
+            made.take()
+        assert len(first.used) == USES
         assert first.sock.fileno() >= 0, "answers are still awaited on it"
         for number in list(first.pending):
             first.release(number)
@@ -120,31 +124,94 @@ async def test_an_old_port_is_not_used_again() -> None:
     made = Pool()
     try:
         for _ in range(SIZE):
-            where, number = made.pool.take("exchange")
+            where, number = made.take()
             where.release(number)
         made.clock.advance(AGE + 0.1)
-        fresh = [made.pool.take("exchange")[0] for _ in range(SIZE * 20)]
+        fresh = [made.take()[0] for _ in range(SIZE * 20)]
         assert all(where.born == made.clock.now for where in fresh)
     finally:
         made.close()
 
 
 @pytest.mark.parametrize("awaited", [True, False], ids=["awaited", "idle"])
-async def test_a_storm_of_mismatches_retires_the_port(awaited: bool) -> None:
+async def test_a_storm_of_mismatches_gives_the_port_up(awaited: bool) -> None:
+    """Its number is known, so nothing that comes there is believed any more."""
     made = Pool()
     try:
-        where, number = made.pool.take("exchange")
+        where, number = made.take("try")
+        port = port_of(where)
         if not awaited:
             where.release(number)
         for _ in range(MISMATCHES - 1):
             where.mismatched()
-        assert where in made.pool._active
+        assert where in made.pool._active and not made.found
         for _ in range(100):
             where.mismatched()
-        assert where.retired and where not in made.pool._active
-        assert (where.sock.fileno() >= 0) is awaited
+        assert where.retired and where not in made.pool._active and where.sock.fileno() < 0
+        assert made.found == [["try"] if awaited else []], "told once"
+        assert port in made.pool._shunned and not where.pending
         where.release(number)
-        assert where.sock.fileno() < 0
+    finally:
+        made.close()
+
+
+async def test_a_port_that_was_found_is_not_drawn_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Pool()
+    try:
+        where, _ = made.take()
+        port = port_of(where)
+        for _ in range(MISMATCHES):
+            where.mismatched()
+        monkeypatch.setattr(ports, "_LOWEST", port)
+        monkeypatch.setattr(ports, "_HIGHEST", port)
+        assert port_of(made.take()[0]) != port
+    finally:
+        made.close()
+
+
+async def test_ports_to_be_shunned_are_bounded() -> None:
+    made = Pool()
+    try:
+        for _ in range(SHUNNED + 20):
+            where, _ = made.take()
+            for _ in range(MISMATCHES):
+                where.mismatched()
+        assert len(made.pool._shunned) <= SHUNNED
+    finally:
+        made.close()
+
+
+async def test_an_id_is_used_once_on_a_port() -> None:
+    """So a second copy of an answer is known as one."""
+    made = Pool(chance=iter([*range(100, 100 + 5 * SIZE), *[77] * 50, *range(1_000, 2_000)]))
+    try:
+        made.pool._bind = lambda sock: sock.bind(("127.0.0.1", 0))  # type: ignore[method-assign]
+        where, number = made.take()
+        made.pool._active = [where] * SIZE
+        where.release(number)
+        numbers = {number}
+        for _ in range(USES // 2):
+            drawn = made.take()[1]
+            assert drawn not in numbers
+            where.release(drawn)
+            numbers.add(drawn)
+        assert where.used == numbers
+        made.pool._active = [where]
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_queries_are_never_fragmented(host: str) -> None:
+    """RFC 9715: DF, and no word of ICMP about the path is taken (PMTUDISC_PROBE is 3)."""
+    try:
+        made = Pool(host=host)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    try:
+        sock = made.take()[0].sock
+        option = (socket.IPPROTO_IPV6, 23) if ":" in host else (socket.IPPROTO_IP, 10)
+        assert sock.getsockopt(*option) == 3
     finally:
         made.close()
 
@@ -155,12 +222,12 @@ async def test_ids_in_flight_on_one_port_are_distinct() -> None:
     made = Pool(chance=words)
     try:
         made.pool._bind = lambda sock: sock.bind(("127.0.0.1", 0))  # type: ignore[method-assign]
-        where, _ = made.pool.take("first")
+        where, _ = made.take("first")
         made.pool._active = [where] * SIZE
         for _ in range(8):
             next(words)
-        assert made.pool.take("second")[1] == 77
-        assert made.pool.take("third")[1] == 78
+        assert made.take("second")[1] == 77
+        assert made.take("third")[1] == 78
         assert {where.pending[77], where.pending[78]} == {"second", "third"}
         made.pool._active = [where]
     finally:
@@ -170,7 +237,7 @@ async def test_ids_in_flight_on_one_port_are_distinct() -> None:
 async def test_what_comes_is_handed_over_with_its_socket() -> None:
     made = Pool()
     try:
-        where, number = made.pool.take("exchange")
+        where, number = made.take()
         where.send(b"question")
         data, peer = await asyncio.to_thread(made.far.recvfrom, 100)
         assert data == b"question" and peer[1] == port_of(where)
@@ -187,7 +254,7 @@ async def test_nobody_else_can_reach_a_port() -> None:
     made = Pool()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         try:
-            where, _ = made.pool.take("exchange")
+            where, _ = made.take()
             stranger.sendto(b"forged", ("127.0.0.1", port_of(where)))
             made.far.sendto(b"true", ("127.0.0.1", port_of(where)))
             await until(lambda: made.received)
@@ -200,7 +267,7 @@ async def test_the_network_says_that_nobody_is_there() -> None:
     made = Pool()
     try:
         made.far.close()
-        where, _ = made.pool.take("exchange")
+        where, _ = made.take()
         where.send(b"question")
         await until(lambda: made.unreachable)
         assert made.unreachable == [where] and not made.received
@@ -214,7 +281,7 @@ async def test_it_works_over_ipv6() -> None:
     except OSError:
         pytest.skip("this machine has no IPv6")
     try:
-        where, _ = made.pool.take("exchange")
+        where, _ = made.take()
         where.send(b"six")
         assert (await asyncio.to_thread(made.far.recv, 100)) == b"six"
         assert 16_384 <= port_of(where)
@@ -230,7 +297,7 @@ async def test_a_port_that_is_taken_is_not_insisted_on(monkeypatch: pytest.Monke
         monkeypatch.setattr(ports, "_HIGHEST", port)
         made = Pool()
         try:
-            where, _ = made.pool.take("exchange")
+            where, _ = made.take()
             assert port_of(where) not in (port, 0)
         finally:
             made.close()
@@ -241,13 +308,13 @@ async def test_a_port_that_is_taken_is_not_insisted_on(monkeypatch: pytest.Monke
 
 async def _through_uses(made: Pool) -> None:
     for _ in range(3_000):
-        where, number = made.pool.take("exchange")
+        where, number = made.take()
         where.release(number)
 
 
 async def _through_storms(made: Pool) -> None:
     for _ in range(200):
-        where, number = made.pool.take("exchange")
+        where, number = made.take()
         for _ in range(MISMATCHES):
             where.mismatched()
         where.release(number)
@@ -255,7 +322,7 @@ async def _through_storms(made: Pool) -> None:
 
 async def _with_all_awaited(made: Pool) -> None:
     for _ in range(3_000):
-        made.pool.take("exchange")
+        made.take()
 
 
 @pytest.mark.parametrize("life", [_through_uses, _through_storms, _with_all_awaited])
@@ -281,7 +348,7 @@ async def test_a_connection_that_fails_leaks_nothing() -> None:
         before = len(descriptors())
         for _ in range(10):
             with pytest.raises(OSError, match=r"."):
-                made.pool.take("exchange")
+                made.take()
         assert len(descriptors()) == before
     finally:
         made.close()
