@@ -287,6 +287,8 @@ class Stream:
             connection.forsaken += 1
             if connection.heard <= question.sent:
                 self._break(connection)
+            elif connection is not self._current:
+                self._retire(connection)
         question.end(None)
 
     # Ending

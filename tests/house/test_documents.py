@@ -161,6 +161,18 @@ def test_settings_page_names_every_key_default_and_variable() -> None:
     assert _settings_rows() == _settings_keys()
 
 
+SETTINGS_EXAMPLES = [
+    text for kind, text in FENCE.findall((ROOT / "docs" / "settings.md").read_text("utf-8")) if kind == "toml"
+]
+
+
+@pytest.mark.parametrize("text", SETTINGS_EXAMPLES)
+def test_examples_of_settings_can_be_read(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "belisha.toml"
+    path.write_text(text, "utf-8")
+    assert settings.load(path, {}).upstream
+
+
 @every_document
 def test_links_lead_somewhere(path: Path) -> None:
     dead = []

@@ -83,11 +83,14 @@ async def stage(
     context = AUTHORITY.server("127.0.0.1")[0] if scheme == "tls" else None
     async with StreamServer(behaviour, context) as server:
         made = Stage(server, scheme, chance)
+        raised: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context))
         try:
             yield made
         finally:
             made.stream.close()
             made.wheel.close()
+        assert not raised, "nothing that a server sends may raise"
 
 
 @pytest.fixture
@@ -434,6 +437,21 @@ async def test_a_connection_with_many_forsaken_questions_gets_no_more(
         assert None not in await ground.replies(ground.ask())
         assert ground.server.connections == 2
         await until(lambda: len(ground.stream._connections) == 1)
+
+
+async def test_what_waits_on_an_old_connection_does_not_keep_it_for_ever() -> None:
+    async def stalling(peer: Peer) -> None:
+        await peer.query()
+        await echo(peer)
+
+    async with stage(stalling) as ground:
+        ground.stream._quota, ground.stream._quota_until = 3, ground.clock.now + 60
+        slow, *quick = ground.ask(3)
+        assert None not in await ground.replies(quick)
+        assert (ground.stream._current, len(ground.stream._connections)) == (None, 1)
+        await ground.pass_time(streams.ANSWER_SECONDS + streams.OPEN_SECONDS)
+        assert await ground.replies([slow]) == [None]
+        await until(lambda: not ground.stream._connections)
 
 
 # Closing
