@@ -113,16 +113,16 @@ def _due(relay: Relay) -> float:
 def flush(memory: Halves[Key, V], name: bytes | None, below: bool) -> int:
     """Forget what a memory holds of a name, and of the names below it; None: everything. How many there were.
 
-    `name` is a folded wire name. Every key is looked at, about 100 ns for each: nobody flushes often. What is
-    taken out of the young half goes on being counted there, so that it is full a little earlier, once.
+    `name` is a folded wire name. Every key is looked at: 100 ns for one that stays, a microsecond for one
+    that goes. Nobody flushes often. What is taken out of the young half goes on being counted there, so that
+    it is full a little earlier, once.
     """
     count = len(memory)
     if name is None:
         memory.clear()
         return count
     for half in (memory.young, memory.old):
-        for key in _keys(half, name, below):
-            del half[key]
+        memory.doom({key: half.pop(key) for key in _keys(half, name, below)})
     return count - len(memory)
 
 

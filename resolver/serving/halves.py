@@ -39,7 +39,7 @@ class Halves(Generic[K, V]):
         """Remember a value that weighs so many octets; the oldest are forgotten when it is full."""
         self._octets += weight
         if self._octets > self._half:
-            self._doom(self.old)
+            self.doom(self.old)
             self.old = self.young
             self.young = {}
             self._older, self._octets = self._octets - weight, weight
@@ -69,13 +69,14 @@ class Halves(Generic[K, V]):
 
     def clear(self) -> None:
         """Forget everything, in one step."""
-        self._doom(self.young)
-        self._doom(self.old)
+        self.doom(self.young)
+        self.doom(self.old)
         self.young = {}
         self.old = {}
         self._octets = self._older = 0
 
-    def _doom(self, entries: dict[K, V]) -> None:
+    def doom(self, entries: dict[K, V]) -> None:
+        """See to it that entries which were taken out are freed a few at a time."""
         if entries:
             self._doomed.append(entries)
 

@@ -293,9 +293,9 @@ async def test_packets_come_between_and_a_flush_ends_it(machine: Machine) -> Non
     while len(cache) < 500:
         await asyncio.sleep(0)
         sizes.append(len(cache))
-    assert all(after - before <= 100 for before, after in pairwise(sizes))
+    assert all(after - before <= 25 for before, after in pairwise(sizes))
     cache.flush(from_text("example"), below=True)
-    assert await loading <= 600 and len(cache) == 0
+    assert await loading <= 525 and len(cache) == 0
 
 
 # Whatever stands in the file
