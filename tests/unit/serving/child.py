@@ -43,6 +43,7 @@ class WorkerProcess:
             upstream=tuple(Upstream(url) for url in upstreams or ("udp://127.255.255.254:9",)),
             dns=Dns(allow=("127.0.0.0/8",)),
         )
+        self.command: Sequence[str] = COMMAND
         self.log = data.parent / f"{data.name}.log"
         self._ours: list[socket.socket] = []
         self.udp, self.tcp = self._listen()
@@ -80,7 +81,7 @@ class WorkerProcess:
         environment = {**os.environ, **snapshot(self.settings), VARIABLE: inherited.to_environment()}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                COMMAND,
+                self.command,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stderr=log,
