@@ -27,7 +27,18 @@ from typing import Final
 import msgspec
 from aiohttp import HttpVersion11, hdrs, web
 
-from resolver.admin import cache, explain, generations, health, lists, openapi, overlap, policy, transactions
+from resolver.admin import (
+    cache,
+    explain,
+    generations,
+    health,
+    lists,
+    openapi,
+    overlap,
+    policy,
+    records,
+    transactions,
+)
 from resolver.admin.auth import Failures, authenticate
 from resolver.admin.changes import Changes
 from resolver.admin.compilers import Compilers
@@ -51,6 +62,7 @@ ROUTES: Final[list[Route]] = [
     *transactions.ROUTES,
     *generations.ROUTES,
     *policy.ROUTES,
+    *records.ROUTES,
     *explain.ROUTES,
     *cache.ROUTES,
     *openapi.ROUTES,

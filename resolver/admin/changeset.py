@@ -1,6 +1,7 @@
 """What a change is, before and after: values that travel between handlers and `admin.changes`.
 
-A `ChangeSet` is everything that shall happen in one swap: any number of lists, and the policy.
+A `ChangeSet` is everything that shall happen in one swap: any number of lists, the policy, or of the policy
+only the records of our own.
 `Applied` is what became of it. No behaviour here, only the words.
 """
 
@@ -44,7 +45,7 @@ class ListChange(msgspec.Struct, frozen=True):
 
 
 class ChangeSet(msgspec.Struct, frozen=True):
-    """One swap. Each list is named once.
+    """One swap. Each list is named once. `records` replaces those of the policy, and stands without `policy`.
 
     `indexed` asks for every fault at once, each with the position of its list (a transaction);
     without it the first fault is the answer.
@@ -52,6 +53,7 @@ class ChangeSet(msgspec.Struct, frozen=True):
 
     lists: tuple[ListChange, ...] = ()
     policy: Policy | None = None
+    records: tuple[str, ...] | None = None
     preconditions: tuple[Precondition, ...] = ()
     indexed: bool = False
 

@@ -8,6 +8,7 @@ to spare everybody the upload.
     content of a list   the digest of its rules: the same rules, the same tag
     a list              the hash of its entry in the manifest
     the policy          the hash of the policy
+    the own records     the hash of those records
     what is in force    the hash of the manifest, which is the tag of GET /v1/generations/{number}
 """
 
@@ -53,6 +54,11 @@ def policy_etag(policy: Policy) -> str:
     return _hash(policy)
 
 
+def records_etag(policy: Policy) -> str:
+    """The tag of the records of our own, which are a part of the policy."""
+    return _hash(policy.records)
+
+
 def generation_etag(manifest: Manifest) -> str | None:
     """The tag of a generation: its hash. None before the first."""
     return manifests.digest(manifests.encode(manifest)) if manifest.number else None
@@ -71,6 +77,11 @@ def on_list(ctx: Context, list_id: str) -> Precondition:
 def on_policy(ctx: Context) -> Precondition:
     """The condition of a change of the policy."""
     return lambda manifest: require_match(ctx.request, policy_etag(manifest.policy))
+
+
+def on_records(ctx: Context) -> Precondition:
+    """The condition of a change of the records of our own."""
+    return lambda manifest: require_match(ctx.request, records_etag(manifest.policy))
 
 
 def on_generation(ctx: Context) -> Precondition:

@@ -94,7 +94,15 @@ def plan(manifest: Manifest, change: ChangeSet, outcomes: Mapping[int, Outcome],
         entry = _entry(old, item, outcomes.get(index), at)
         lists[item.list] = entry
         results.append(_result(item.list, old, entry, outcomes.get(index)))
-    return Plan(change.policy or manifest.policy, dict(sorted(lists.items())), tuple(results))
+    return Plan(_policy(manifest, change), dict(sorted(lists.items())), tuple(results))
+
+
+def _policy(manifest: Manifest, change: ChangeSet) -> Policy:
+    """The policy after the change. Records are laid over the one in force now, not over the one that the
+    sender saw: nothing else in it may be turned back."""
+    if change.records is not None:
+        return msgspec.structs.replace(manifest.policy, records=change.records)
+    return change.policy or manifest.policy
 
 
 def _refuse(change: ChangeSet, faults: Mapping[int, RequestError]) -> None:

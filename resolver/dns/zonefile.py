@@ -19,7 +19,7 @@ is half taken, as a file with faults gives records all the same. Everything is b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from resolver.dns import rdata, registry
@@ -245,29 +245,22 @@ def _write_data(rtype: int, octets: bytes) -> list[str] | None:
     at = NAME_AT.get(rtype)
     if at is not None and words[at] != ".":
         words[at] += "."
-    return [_QUOTED.get(rtype, _as_it_is)(word) for word in words]
+    if rtype == registry.TXT:
+        return [
+            f'"{rdata.write_string(string, _is_printable)}"' for string in rdata.unpack_strings(octets) or ()
+        ]
+    return [_quote_value(word) for word in words] if rtype in (registry.SVCB, registry.HTTPS) else words
 
 
-def _as_it_is(word: str) -> str:
-    return word
-
-
-def _quote_string(word: str) -> str:
-    """A character-string; the empty one is nothing without its quotation marks."""
-    return f'"{word}"'
+def _is_printable(octet: int) -> bool:
+    """Whether an octet can stand between quotation marks as it is."""
+    return 0x20 <= octet <= 0x7E and octet not in b'"\\'
 
 
 def _quote_value(word: str) -> str:
     """A parameter whose value holds what would end a word (RFC 9460 2.1)."""
     key, equals, value = word.partition("=")
     return f'{key}="{value}"' if equals and set(value) & set("();") else word
-
-
-_QUOTED: Final[dict[int, Callable[[str], str]]] = {
-    registry.TXT: _quote_string,
-    registry.SVCB: _quote_value,
-    registry.HTTPS: _quote_value,
-}
 
 
 def _write_name(wire: bytes) -> str:

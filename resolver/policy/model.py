@@ -7,7 +7,7 @@ Every field has a default, so that `{}` is a whole policy.
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -35,7 +35,10 @@ Contact = Annotated[str, msgspec.Meta(pattern=r"^(?:mailto|tel|https|sips):[!-~]
 
 ShortText = Annotated[str, msgspec.Meta(max_length=100)]
 
-RecordText = Annotated[str, msgspec.Meta(min_length=1, max_length=2_000)]
+MAX_RECORD: Final = 2_000
+"""Characters of the line of one record."""
+
+RecordText = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_RECORD)]
 """`printer.home.arpa. 300 IN A 192.168.1.9`; TTL and class may be left out."""
 
 

@@ -12,6 +12,7 @@ from resolver.generation.manifest import Manifest
 def test_a_change_set_asks_for_nothing_by_default() -> None:
     change = ChangeSet()
     assert (change.lists, change.policy, change.preconditions, change.indexed) == ((), None, (), False)
+    assert change.records is None
     item = ListChange("ads")
     assert (item.content, item.description, item.delete) == (None, None, False)
     assert Patch() == Patch([], [])

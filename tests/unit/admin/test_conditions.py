@@ -18,7 +18,9 @@ from resolver.admin.conditions import (
     on_generation,
     on_list,
     on_policy,
+    on_records,
     policy_etag,
+    records_etag,
     unmodified,
     who_of,
 )
@@ -72,6 +74,8 @@ ENTRIES = [
 def test_every_difference_makes_another_tag() -> None:
     assert len({list_etag(entry) for entry in ENTRIES}) == len(ENTRIES)
     assert policy_etag(Policy()) != policy_etag(Policy(AnswerPolicy(ttl=11)))
+    assert records_etag(Policy()) == records_etag(Policy(AnswerPolicy(ttl=11)))
+    assert records_etag(Policy()) != records_etag(Policy(records=("a. A 192.0.2.1",)))
     assert list_etag(ENTRY) == list_etag(msgspec.structs.replace(ENTRY))
 
 
@@ -79,6 +83,7 @@ CONDITIONS: list[tuple[Callable[[Context], Any], str | None]] = [
     (lambda ctx: on_content(ctx, "ads"), content_etag(ENTRY)),
     (lambda ctx: on_list(ctx, "ads"), list_etag(ENTRY)),
     (lambda ctx: on_policy(ctx), policy_etag(MANIFEST.policy)),
+    (lambda ctx: on_records(ctx), records_etag(MANIFEST.policy)),
     (lambda ctx: on_generation(ctx), generation_etag(MANIFEST)),
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,6 +177,14 @@ def test_the_policy_changes_only_when_it_is_given() -> None:
     policy = Policy(AnswerPolicy("refused"))
     assert plan(BASE, ChangeSet(policy=policy), {}, at="now").policy == policy
     assert plan(BASE, ChangeSet(), {}, at="now").policy == BASE.policy
+
+
+def test_records_are_laid_over_the_policy_in_force() -> None:
+    base = msgspec.structs.replace(BASE, policy=Policy(AnswerPolicy("refused"), records=("a. A 192.0.2.1",)))
+    line = "b. A 192.0.2.2"
+    changed = plan(base, ChangeSet(records=(line,)), {}, at="now").policy
+    assert changed == Policy(AnswerPolicy("refused"), records=(line,))
+    assert plan(base, ChangeSet(records=()), {}, at="now").policy.records == ()
 
 
 def test_whose_fault_an_outcome_is() -> None:

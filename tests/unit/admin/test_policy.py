@@ -9,7 +9,12 @@ import pytest
 
 from tests.unit.admin.api import Api, serving
 
-DEFAULT = {"answer": {"mode": "null", "ttl": 10, "ipv4": [], "ipv6": []}}
+DEFAULT = {
+    "answer": {"mode": "null", "ttl": 10, "ipv4": [], "ipv6": []},
+    "why": {"contact": [], "organization": "", "justification": "", "language": ""},
+    "rebinding": {"protect": True, "allow": []},
+    "records": [],
+}
 
 
 @pytest.fixture
@@ -21,7 +26,8 @@ async def api(tmp_path: Path) -> AsyncIterator[Api]:
 async def test_read_and_replace(api: Api) -> None:
     got = await api.call("GET", "/v1/policy")
     assert got.json == DEFAULT
-    wanted = {"answer": {"mode": "address", "ttl": 60, "ipv4": ["192.0.2.1"], "ipv6": ["2001:db8::1"]}}
+    answer = {"mode": "address", "ttl": 60, "ipv4": ["192.0.2.1"], "ipv6": ["2001:db8::1"]}
+    wanted = {**DEFAULT, "answer": answer, "records": ["printer.home.arpa. A 192.0.2.9"]}
     done = await api.call("PUT", "/v1/policy", wanted, reason="our page", headers={"If-Match": got.etag})
     assert (done.status, done.json["policy"], done.json["generation"]) == (200, wanted, 1)
     assert done.etag != got.etag
@@ -54,6 +60,9 @@ async def test_a_dry_run(api: Api) -> None:
         {"answer": {"ttl": -1}},
         {"answer": {"ttl": 90_000}},
         {"colour": "red"},
+        {"records": ["printer A 192.0.2.9"]},
+        {"records": ["a.example. A 192.0.2.9", "a.example. CNAME b.example."]},
+        {"rebinding": {"allow": ["*.example"]}},
         [],
     ],
 )

@@ -32,7 +32,7 @@ LINES = {
     "a.example. 0 A 192.0.2.1": "a.example. 0 IN A 192.0.2.1",
     "*.dev.example. CNAME Web.example.": "*.dev.example. 300 IN CNAME web.example.",
     "9.2.0.192.in-addr.arpa. PTR printer.example.": "9.2.0.192.in-addr.arpa. 300 IN PTR printer.example.",
-    'a.example. TXT "a b;c" d "" "\\"\\127"': 'a.example. 300 IN TXT "a\\032b\\059c" "d" "" "\\034\\127"',
+    'a.example. TXT "a b;c" d "" "\\"\\127"': 'a.example. 300 IN TXT "a b;c" "d" "" "\\034\\127"',
     "_ldap._tcp.example. SRV 0 5 389 dc.example.": "_ldap._tcp.example. 300 IN SRV 0 5 389 dc.example.",
     "a.example. MX 0 .": "a.example. 300 IN MX 0 .",
     "a.example. HTTPS 1 . alpn=h3,h2 port=8443": "a.example. 300 IN HTTPS 1 . alpn=h3,h2 port=8443",
@@ -95,7 +95,7 @@ FLAT = """
 home.example. 3600 IN A 192.0.2.1
 home.example. 3600 IN AAAA 2001:db8::1
 printer.home.example. 60 IN A 192.0.2.9
-printer.home.example. 3600 IN TXT "second\\032floor"
+printer.home.example. 3600 IN TXT "second floor"
 *.dev.home.example. 3600 IN CNAME printer.home.example.
 www.lab.home.example. 3600 IN CNAME lab.home.example.
 mail.example.org. 3600 IN MX 10 mail.lab.home.example.
