@@ -24,12 +24,6 @@ _SHORT: Final = Struct(">H").unpack_from
 _BEGINNING: Final = b"\0\0\x29"
 """The root and type 41: how every OPT begins (RFC 6891 6.1.2)."""
 
-QUERY_BLOCK: Final = 128
-"""Octets of which a padded query has a multiple (RFC 8467 4.1)."""
-
-REPLY_BLOCK: Final = 468
-"""Octets of which a padded reply has a multiple (RFC 8467 4.1)."""
-
 
 def opt(dnssec: bool, options: bytes = b"", size: int = registry.UDP_LIMIT, rcode: int = 0) -> bytes:
     """An OPT record with these options; `size` is the UDP payload we take, in octets.
@@ -60,7 +54,8 @@ def keepalive(seconds: float) -> bytes:
 
 
 def padded(message: bytes, block: int) -> bytes:
-    """The message with a padding option (RFC 7830 3) that makes its length a multiple of `block` octets.
+    """The message with a padding option (RFC 7830 3) that makes its length a multiple of `block` octets:
+    128 for queries, 468 for replies (RFC 8467 4.1).
 
     Its last record must be its OPT, as it is in whatever we make. Without one, or where it would grow
     beyond what TCP carries, the message comes back as it is. Padding is zeros, as RFC 7830 3 has it;
