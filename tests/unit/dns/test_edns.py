@@ -24,7 +24,6 @@ from resolver.dns.edns import (
 from tests.support.client import make_query
 from tests.support.messages import QUESTION, header, queries, record
 
-
 REPLY_BLOCK = 468
 """Octets (RFC 8467 4.1); queries have blocks of 128."""
 
