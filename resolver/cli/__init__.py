@@ -7,6 +7,7 @@
     token           who may change what
     push            put a list in force                      (the admin API, from anywhere)
     lists           what is in force
+    records         names of our own
     explain         why is a name blocked?
     generations     what was in force
     rollback        back to what was in force before
@@ -45,6 +46,7 @@ VERBS: Final = {
     "token": Verb("token", "token", "Make, show and revoke access tokens."),
     "push": Verb("push", "push", "Put a list in force, replacing its content."),
     "lists": Verb("lists", "lists", "Show the lists in force."),
+    "records": Verb("records", "records", "Show and replace the records of names of our own."),
     "explain": Verb("explain", "explain", "Say whether a name is blocked, and why."),
     "generations": Verb("generations", "generations", "Show what was in force, and who changed it."),
     "rollback": Verb("rollback", "rollback", "Put an earlier generation back in force."),

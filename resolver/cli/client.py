@@ -107,13 +107,29 @@ class Client:
         `body` is sent as JSON, `upload` as it is; a query value of None or "" is left out. Raises
         RequestError for everything that is not a 2xx answer.
         """
+        status, data = self._asked(method, self._target(path, query), body, upload, headers or {}, seconds)
+        return Answer(status, self._json(data))
+
+    def text(self, path: str) -> str:
+        """An answer of lines. Raises RequestError for everything that is not a 2xx answer."""
+        _, data = self._asked("GET", self._target(path, None), None, None, {"Accept": "text/plain"}, SECONDS)
+        return data.decode("utf-8", "replace")
+
+    def _asked(
+        self,
+        method: str,
+        target: str,
+        body: Any,
+        upload: Upload | None,
+        headers: Mapping[str, str],
+        seconds: float,
+    ) -> tuple[int, bytes]:
+        """Status and octets of a good answer. Raises RequestError for every other one, and for none."""
         # One connection for one question: a command asks once or twice and ends.
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=seconds)
         try:
-            status, media_type, data = self._talk(
-                connection, method, self._target(path, query), body, upload, headers or {}
-            )
+            status, media_type, data = self._talk(connection, method, target, body, upload, headers)
         except TimeoutError as error:
             raise self._no_answer(f"does not answer within {seconds:g} s") from error
         except http.client.HTTPException as error:
@@ -124,7 +140,7 @@ class Client:
             connection.close()
         if not 200 <= status < 300:
             raise _problem(status, media_type, data)
-        return Answer(status, self._json(data))
+        return status, data
 
     def _talk(
         self,

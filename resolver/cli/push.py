@@ -121,7 +121,7 @@ def _push_content(
     client: Client, list_id: str, path: Path, query: dict[str, Any], *, quiet: bool
 ) -> dict[str, Any]:
     """Stream the file to the list, packed as it is: the server unpacks it within its own bounds."""
-    with _opened(path) as (file, size), _progress(size, quiet=quiet) as sent:
+    with opened(path) as (file, size), _progress(size, quiet=quiet) as sent:
         upload = Upload(file, size, _PACKED.get(path.suffix, ""), sent)
         target = f"/v1/lists/{output.list_id(list_id)}/content"
         return client.ask("PUT", target, query, upload=upload, seconds=PUSH_SECONDS).members
@@ -142,7 +142,7 @@ def _push_described(
 def _text(path: Path) -> str:
     """The text of the file, unpacked. Raises RequestError when it is too large to go in one piece."""
     try:
-        with _opened(path) as (file, _):
+        with opened(path) as (file, _):
             stream = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
             data = stream.read(_MOST_DESCRIBED + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -160,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
+def opened(path: Path) -> Iterator[tuple[IO[bytes], int | None]]:
     """The file and its size, None when it has none (standard input, a pipe).
 
     Raises RequestError, so that a mistyped name ends like everything else: with one sentence.
