@@ -322,9 +322,12 @@ def formerr_to_edns(behaviour: Behaviour) -> Behaviour:
 
 
 def forged_first(count: int, behaviour: Behaviour, delay: float = 0.0) -> Behaviour:
-    """So many replies with wrong IDs and a forged address, then, `delay` later, the right one."""
+    """So many replies with wrong IDs and a forged address, then, `delay` later, the right one. Who forges is
+    not on the path, so that a TCP connection sees only the right one."""
 
     def behave(seen: Seen) -> list[Reply]:
+        if seen.transport == "tcp":
+            return behaviour(seen)
         lie = answer(f"A {FORGED_ADDRESS}")(seen)[0].octets
         assert lie is not None
         ids = [(seen.id + 1 + number) & 0xFFFF for number in range(count)]
