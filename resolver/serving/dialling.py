@@ -50,7 +50,11 @@ class Dialler:
 
     async def dial(self) -> Framed:
         """A connection that can be trusted as far as the settings ask for it. Raises OSError."""
-        places = await self._places() if self._places else (self._address.endpoint,)
+        if self._places is not None:
+            places = await self._places()
+        else:
+            # A name is never left to the system to look up: it may ask us.
+            places = () if self._address.named else (self._address.endpoint,)
         failure: OSError = OSError("no address of the upstream is known")
         for _ in range(min(len(places), MAX_PLACES)):
             try:

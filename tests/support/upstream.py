@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -43,18 +44,25 @@ _LOOK = 0.003
 class ScriptedUpstream:
     """The server. Use it as a context manager, or call `start` and `stop`.
 
-    `host` is a loopback address; `port` is drawn at the first start. `queries` holds what came, in
-    order; `faults` what the behaviours raised (`stop` raises the first of them).
+    `host` is a loopback address; `port` is drawn at the first start. With a context its TCP side speaks
+    TLS. `queries` holds what came, in order; `connections` counts those over TCP; `faults` what the
+    behaviours raised (`stop` raises the first of them).
     """
 
     def __init__(
-        self, script: Script | None = None, default: Behaviour | None = None, host: str = "127.0.0.1"
+        self,
+        script: Script | None = None,
+        default: Behaviour | None = None,
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
     ):
         self._script: Script = {} if script is None else script
         self._changes: dict[str | tuple[str, str], Behaviour] = {}
         self._default = default if default is not None else refused()
         self.host = host
         self.port = 0
+        self.connections = 0
+        self._tls = tls
         self.queries: list[Seen] = []
         self.faults: list[BaseException] = []
         self._arrived = threading.Condition()
@@ -70,7 +78,8 @@ class ScriptedUpstream:
     @property
     def url(self) -> str:
         """The address as the settings write it."""
-        return f"udp://[{self.host}]:{self.port}" if ":" in self.host else f"udp://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'tls' if self._tls else 'udp'}://{host}:{self.port}"
 
     def set(self, name: str, behaviour: Behaviour, qtype: str | None = None) -> None:
         """From now on, behave like this for a name (or one type of it), whatever the script says."""
@@ -165,12 +174,13 @@ class ScriptedUpstream:
             task = asyncio.current_task()
             assert task is not None
             connections.add(task)
+            self.connections += 1
             # Cancelled only when everything ends, which is no fault that the loop should log.
             with contextlib.suppress(asyncio.CancelledError):
                 await self._converse(reader, writer)
             connections.discard(task)
 
-        server = await asyncio.start_server(connected, sock=tcp)
+        server = await asyncio.start_server(connected, sock=tcp, ssl=self._tls)
         self._loop.add_reader(udp.fileno(), self._readable, udp)
         ready.set()
         await self._ended.wait()

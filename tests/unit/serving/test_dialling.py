@@ -264,8 +264,10 @@ async def test_only_a_few_addresses_are_tried_at_once_but_each_has_its_turn() ->
 
 
 async def test_nobody_knows_an_address() -> None:
-    with pytest.raises(OSError, match="no address of the upstream is known"):
-        await named().dial()
+    for places in (Places(), None):
+        dialler = Dialler(parse_upstream("tls://localhost"), time.monotonic, places)
+        with pytest.raises(OSError, match="no address of the upstream is known"):
+            await dialler.dial()
 
 
 async def test_plain_tcp() -> None:
