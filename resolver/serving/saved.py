@@ -1,13 +1,14 @@
 """The answer cache on disk, from a stop to the next start: one file for each worker, `cache-N.bin`.
 
-    header    16 octets that name the format and its version, then 32 of what the answers depend on
-              beside their question (`_origin`), then the time of saving
+    header    16 octets that name the format and its version, 32 of what the answers depend on beside
+              their question (`_origin`), 16 of the boot of the machine, the time of saving
     answers   what was asked for lately first: name, type, class, flags, time of storing, the answer
     digest    SHA-256 of everything before it
 
 Times are those of the wall clock, so that an answer goes on ageing while nobody runs. When that clock has
-gone back, or by more than seven days ahead, ages mean nothing and the answer is dropped. Nothing in the file
-says who asked.
+gone back, or by more than seven days ahead, ages mean nothing and the answer is dropped. After a reboot it
+may not be set yet (small machines have no clock of their own), so answers then count as past their time:
+they are there in case upstreams are not. Nothing in the file says who asked.
 
 Saving takes about a second at most: what does not fit into it is left out, and the file is whole all the
 same. It is written beside, made durable, and renamed. Loading never holds up an answer: the file is read and
@@ -47,7 +48,7 @@ MAGIC: Final = b"belisha cache\0\0\1"
 SAVE_SECONDS: Final = 1.0
 """How long the collecting of answers may take; the disk comes on top."""
 
-_HEADER: Final = Struct(">16s32sd")
+_HEADER: Final = Struct(">16s32s16sd")
 _ENTRY: Final = Struct(">BHHHdI")
 """Octets of the name, type, class, flags of the key, seconds of the wall clock, octets of the answer."""
 _QUESTION: Final = Struct(">HH").pack
@@ -63,8 +64,15 @@ _TURN: Final = 25
 class SavedCache:
     """The file of one worker. Without `dns.save_cache` nothing is saved, and what was is deleted."""
 
-    def __init__(self, settings: Settings, worker: int, wall: Callable[[], float] = time.time) -> None:
-        """`wall` gives seconds since 1970."""
+    def __init__(
+        self,
+        settings: Settings,
+        worker: int,
+        wall: Callable[[], float] = time.time,
+        boot: bytes | None = None,
+    ) -> None:
+        """`wall` gives seconds since 1970; `boot` are 16 octets that change when the machine starts anew,
+        None: as the kernel says."""
         self._folder = Path(settings.data_dir)
         self.path: Final = self._folder / f"cache-{worker}.bin"
         self._beside = self.path.with_suffix(".bin.tmp")
@@ -73,6 +81,7 @@ class SavedCache:
         self._most = settings.dns.cache_mb << 20
         self._origin = _origin(settings)
         self._wall = wall
+        self._boot = _boot() if boot is None else boot
 
     async def load(self, cache: AnswerCache, clock: Callable[[], float]) -> int:
         """Fill the cache with what was saved, and delete the file; how many answers came back.
@@ -132,7 +141,7 @@ class SavedCache:
             raise CorruptFile("it is larger than the cache may be (dns.cache_mb)")
         if len(data) < _HEADER.size + _DIGEST:
             raise CorruptFile("it is cut off")
-        magic, origin, saved = _HEADER.unpack_from(data)
+        magic, origin, _, saved = _HEADER.unpack_from(data)
         if magic != MAGIC:
             raise CorruptFile("it is of another version, or holds something else")
         if hashlib.sha256(memoryview(data)[:-_DIGEST]).digest() != data[-_DIGEST:]:
@@ -164,6 +173,7 @@ class SavedCache:
     def _entries(self, data: bytes, clock: Callable[[], float]) -> Iterator[tuple[Key, Relay]]:
         """Read answer by answer. Raises CorruptFile and WireError. One from the future is passed over."""
         at, size = _HEADER.size, len(data) - _DIGEST
+        rebooted = _HEADER.unpack_from(data)[2] != self._boot
         while at < size:
             if at + _ENTRY.size > size:
                 raise CorruptFile("half an answer stands at its end")
@@ -178,6 +188,8 @@ class SavedCache:
             if age >= 0:
                 question = name + _QUESTION(qtype, qclass)
                 relay = Relay.unpack(data[end:at], question, clock() - age)
+                if rebooted:
+                    relay.stored = min(relay.stored, clock() - relay.lifetime)
                 yield (name, qtype, qclass, flags), relay
 
     def _write(self, cache: AnswerCache, now: float, deadline: float) -> int:
@@ -204,7 +216,7 @@ class SavedCache:
         """The file without its digest, piece by piece, each with how many answers there are so far; as many
         as there is time and room for."""
         wall, room, count = self._wall(), self._most - _DIGEST, 0
-        piece = bytearray(_HEADER.pack(MAGIC, self._origin, wall))
+        piece = bytearray(_HEADER.pack(MAGIC, self._origin, self._boot, wall))
         for key, relay in cache.entries():
             age = now - relay.stored
             if age >= relay.lifetime + cache.stale:
@@ -230,3 +242,11 @@ def _origin(settings: Settings) -> bytes:
     return hashlib.sha256(
         msgspec.json.encode((settings.upstream, dns.dns64, dns.min_ttl, dns.max_ttl))
     ).digest()
+
+
+def _boot() -> bytes:
+    """What the kernel calls this boot of the machine (random(4)); zeros where it does not say."""
+    try:
+        return bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").replace("-", ""))
+    except (OSError, ValueError):
+        return bytes(16)

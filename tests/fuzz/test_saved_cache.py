@@ -28,7 +28,7 @@ from tests.support import behaviours as do
 from tests.unit.serving.ground import query_of, reply_to
 
 DIGEST = 32
-HEADER = 56
+HEADER = 72
 NOW = 50.0
 WALL = 1_800_000_000.0
 

@@ -42,10 +42,11 @@ class Machine:
         self.wall = STOPPED
         self.dns = Dns(cache_mb=1)
         self.upstream = Settings().upstream
+        self.boot: bytes | None = bytes(16)
 
     def saved(self, worker: int = 0) -> SavedCache:
         settings = Settings(data_dir=str(self.folder), dns=self.dns, upstream=self.upstream)
-        return SavedCache(settings, worker, lambda: self.wall)
+        return SavedCache(settings, worker, lambda: self.wall, self.boot)
 
     def stop(self, cache: AnswerCache, now: float, seconds: float = 60.0) -> int:
         """Save what a run knew at `now` on its own clock."""
@@ -166,6 +167,25 @@ def test_what_is_too_old_is_not_saved(machine: Machine) -> None:
     assert machine.stop(cache, 600.0 + DAY) == 1
 
 
+def test_after_a_reboot_answers_are_there_for_when_upstreams_fail(machine: Machine) -> None:
+    one, other = relay(), relay(do.answer("A 192.0.2.9", ttl=60), stored=-100.0)
+    machine.stop(cache_of((key("a.example"), one), (key("b.example"), other)), 0.0)
+    machine.boot = bytes(15) + b"\1"
+    after = machine.start(now=5.0)
+    for name, expected in (("a.example", 600.0), ("b.example", 100.0)):
+        found = after.get(key(name), 5.0)
+        assert found is not None and 5.0 - found.stored == pytest.approx(expected), "past its time"
+    machine.stop(after, 5.0)
+    assert len(machine.start(stale=0.0)) == 0
+
+
+def test_the_kernel_names_the_boot(machine: Machine) -> None:
+    machine.boot = None
+    machine.stop(cache_of((key("a.example"), relay())), 0.0)
+    found = machine.start(now=5.0).get(key("a.example"), 5.0)
+    assert found is not None and 5.0 - found.stored < found.lifetime
+
+
 # The file
 
 
@@ -229,11 +249,16 @@ def test_each_worker_has_its_own(machine: Machine) -> None:
 def full(octets: int = 1 << 20) -> AnswerCache:
     """A cache that is full, numbers ascending; the first ten were asked for all the time."""
     cache = AnswerCache(octets, DAY)
+    walked = walk(reply_to(query_of("n000000.example"), GOOD))  # all names are equally long, as pointers want
     for number in range(octets // relay().octets + 500):
-        cache.put(key(f"n{number}.example"), relay())
-        for popular in range(10):
-            cache.get(key(f"n{popular}.example"), 0.0)
+        cache.put(numbered(number), Relay(walked, 0.0))
+        for popular in range(10 if number % 100 == 0 else 0):
+            cache.get(numbered(popular), 0.0)
     return cache
+
+
+def numbered(number: int) -> Key:
+    return (b"\x07n%06d\x07example\0" % number, 1, 1, 0)
 
 
 def test_a_full_cache_comes_back_whole_and_what_was_young_is_young(machine: Machine) -> None:
@@ -252,14 +277,14 @@ def test_when_time_is_over_the_popular_ones_are_saved(machine: Machine) -> None:
     saved = machine.stop(cache, 1.0, seconds=0.0)
     assert 10 < saved < len(cache)
     after = machine.start(octets=4 << 20)
-    assert len(after) == saved and key("n0.example") in after.young
+    assert len(after) == saved and numbered(0) in after.young
 
 
 def test_a_smaller_cache_takes_what_fits(machine: Machine) -> None:
     machine.stop(full(), 1.0)
     after = machine.start(octets=100_000)
     assert 100 < len(after) * relay().octets / 500 <= 200
-    assert key("n0.example") in after.young
+    assert numbered(0) in after.young
 
 
 def test_the_file_is_not_larger_than_the_cache_may_be(
@@ -301,7 +326,7 @@ async def test_packets_come_between_and_a_flush_ends_it(machine: Machine) -> Non
 # Whatever stands in the file
 
 DIGEST = 32
-HEADER = 56
+HEADER = 72
 
 
 def sealed(octets: bytes) -> bytes:
@@ -326,11 +351,11 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
     "one octet short": lambda data: data[:-1],
     "one octet more": lambda data: data + b"x",
     "digest of something else": lambda data: data[:-DIGEST] + bytes(DIGEST),
-    "a flipped bit": lambda data: data[:90] + bytes((data[90] ^ 1,)) + data[91:],
+    "a flipped bit": lambda data: data[:99] + bytes((data[99] ^ 1,)) + data[100:],
     "another version": lambda data: sealed(MAGIC[:-1] + b"\7" + data[16:-DIGEST]),
     "an older program's": lambda data: b"SQLite format 3\0" * 20,
-    "saved tomorrow": lambda data: sealed(data[:48] + Struct(">d").pack(STOPPED + DAY) + data[56:-DIGEST]),
-    "saved at no time": lambda data: sealed(data[:48] + Struct(">d").pack(float("nan")) + data[56:-DIGEST]),
+    "saved tomorrow": lambda data: sealed(data[:64] + Struct(">d").pack(STOPPED + DAY) + data[72:-DIGEST]),
+    "saved at no time": lambda data: sealed(data[:64] + Struct(">d").pack(float("nan")) + data[72:-DIGEST]),
     "half an answer": lambda data: sealed(data[:HEADER] + entry()[:9]),
     "octets that are not there": lambda data: sealed(data[:HEADER] + entry(length=1 << 31)),
     "no name": lambda data: sealed(data[:HEADER] + entry(b"\5a\0", octets=bytes(12))),
