@@ -122,7 +122,7 @@ OPTION_COOKIE: Final = 10  # RFC 7873
 OPTION_KEEPALIVE: Final = 11  # RFC 7828
 OPTION_PADDING: Final = 12  # RFC 7830
 OPTION_EDE: Final = 15  # RFC 8914
-OPTION_STRUCTURED: Final = 26  # draft-ietf-dnsop-structured-dns-error-27
+OPTION_STRUCTURED: Final = 26  # draft-ietf-dnsop-structured-dns-error
 
 # Extended DNS error codes (RFC 8914 4).
 EDE_OTHER: Final = 0

@@ -1,9 +1,10 @@
 """Structured DNS Error: what a device may show to whoever meets a block, as data. Pure.
 
-draft-ietf-dnsop-structured-dns-error-27 (in the queue to become an RFC, an update of RFC 8914; option 26
-is assigned to it). A client that understands it puts an option without data into its query. Only then,
-and only beside the extended errors Blocked, Censored and Filtered, EXTRA-TEXT is no text for people but
-one object of I-JSON (RFC 7493), without a space in it:
+draft-ietf-dnsop-structured-dns-error, an update of RFC 8914, by its text of June 2026: revision 22 with
+the changes after it. (Revision 27 waits to become an RFC; IANA has assigned option 26 to it.) A client
+that understands it puts an option without data into its query. Only then, and only beside the extended
+errors Blocked, Censored and Filtered, EXTRA-TEXT is no text for people but one object of I-JSON (RFC
+7493), without a space in it:
 
     {"c":["mailto:help@school.example"],"j":"games in lessons","s":5,"o":"Example School","l":"en"}
 

@@ -11,7 +11,7 @@
 RFC 8914 4.5 keeps Forged Answer for an answer that is provided, 4.16 Blocked for a name on the list of
 whoever runs the resolver. A rewritten name that has no record of one type is not blocked, so it stays
 with 4. A client that asks for structured errors must not be told of a Forged Answer, and is told nothing
-(draft-ietf-dnsop-structured-dns-error-27). AD is clear as always (`resolver.dns.answers`), and signatures
+(draft-ietf-dnsop-structured-dns-error). AD is clear as always (`resolver.dns.answers`), and signatures
 of the real answer are not given.
 
 A record of our own (`resolver.policy.local`) is answered in the same way and without an extended error: it

@@ -249,7 +249,7 @@ def test_the_target_stands_behind_the_cname() -> None:
 
 
 def test_who_asks_for_structured_errors_is_not_told_of_a_forged_answer() -> None:
-    """draft-ietf-dnsop-structured-dns-error-27; of what is blocked it is told like everybody."""
+    """draft-ietf-dnsop-structured-dns-error; of what is blocked it is told like everybody."""
     message = make_query(NAME, "A")
     message.use_edns(0, options=[dns.edns.GenericOption(dns.edns.OptionType.make(26), b"")])
     query = parse_query(message.to_wire())
