@@ -290,10 +290,17 @@ class Pipeline:
             relay = forge(query, answer, self.snapshot.ttl, self._clock(), opts)
             return self._own(waiter, relay)
         waiter = waiter._replace(led=answer, opts=opts)
-        here = special.answer(led)
+        here = self._known_here(led)
         if here is not None:
             return self._composed(waiter, here)
         return self._resolved(waiter, led, self.resolution.resolve(led, waiter), self._clock())
+
+    def _known_here(self, led: Query) -> bytes | None:
+        """The reply about a name that a rule or a record of ours leads to, if nobody need be asked."""
+        own = self.snapshot.local.find(led.folded, led.qtype) if self.snapshot.local else None
+        if own is not None:
+            return forge(led, own, self.snapshot.ttl, self._clock(), OWN).render(led, 0)
+        return self._answered_here(led)
 
     def _rendered(self, query: Query, found: Found, now: float) -> bytes | None:
         """What was found for a question of our own, as a reply to it."""

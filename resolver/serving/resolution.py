@@ -38,6 +38,9 @@ from resolver.settings import Dns
 CLIENT_SECONDS: Final = 1.8
 """How long a client waits while there is a stale answer (RFC 8767 5, client response timer)."""
 
+AGAIN_SECONDS: Final = 1.0
+"""After a try to fetch an answer beforehand, when it is looked for (or tried for) again."""
+
 SHED: Final = 1
 """Too many questions are in flight already."""
 LOOPED: Final = 2
@@ -142,9 +145,16 @@ class Resolution:
         return None
 
     def _refresh(self, key: Key, query: Query, relay: Relay) -> None:
-        """Fetch an answer again that is asked for near its end, while there is room to spare."""
-        relay.due = inf
+        """Fetch an answer again that is asked for near its end, while there is room to spare.
+
+        It is due again a little later: flows made of it then look for the new one, and if none came, there
+        is another try, but not while the failure is remembered.
+        """
+        now = self._clock()
+        relay.due = now + AGAIN_SECONDS if self._prefetches else inf
         if not self._prefetches or key in self._in_flight or self.load > 0.5:
+            return
+        if self.failures and self.failures.get(key, now) is not None:
             return
         exchange = self._in_flight[key] = Exchange(query, [])
         self._counters.prefetched += 1
