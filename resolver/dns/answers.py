@@ -13,15 +13,33 @@ from struct import Struct
 from typing import Final
 
 from resolver.dns import registry
+from resolver.dns.bindings import read_binding
+from resolver.dns.bounds import bounded
 from resolver.dns.edns import PLAIN_OPT, extended_error, opt, with_options
 from resolver.dns.query import NO_EDNS, Query
-from resolver.dns.records import Walk, walk
+from resolver.dns.reasons import opts_for
+from resolver.dns.records import TTL_CAP, Walk, walk, write_ttls
 
 _HEADER: Final = Struct(">HHHHHH").pack
 _LONG: Final = Struct(">I").pack_into
 _SHORT: Final = Struct(">H").unpack_from
 
 _ADDRESS_OCTETS: Final = {registry.A: 4, registry.AAAA: 16}
+_BOUND: Final = (registry.SVCB, registry.HTTPS)
+
+_GOOD: Final = (registry.NOERROR, registry.NXDOMAIN)
+_ANSWERED: Final = registry.QR | registry.RA
+
+STALE_TTL: Final = 30
+"""Seconds that a stale answer is said to hold (RFC 8767 4)."""
+
+_STALE_OPTS: Final = {
+    rcode: (opt(False, extended_error(code)), opt(True, extended_error(code)))
+    for rcode, code in (
+        (registry.NOERROR, registry.EDE_STALE),  # RFC 8914 4.4
+        (registry.NXDOMAIN, registry.EDE_STALE_NXDOMAIN),  # RFC 8914 4.20
+    )
+}
 
 KEPT_FLAGS: Final = registry.RD | registry.CD
 """Bits of the client's header that a reply repeats (RFC 1035 4.1.1; CD: RFC 4035 3.2.2)."""
@@ -73,7 +91,8 @@ class Relay:
     octets     what it weighs in a cache that is bounded in octets
 
     An answer that a rule gives in an upstream's place is kept in the same way; `opts` are then the OPT
-    records without and with DO that say so.
+    records without and with DO that say so. An upstream's own reasons are passed on (`resolver.dns.reasons`).
+    `ttls` bounds the TTLs, in seconds: at least, at most.
     """
 
     __slots__ = (
@@ -92,7 +111,20 @@ class Relay:
         "targets",
     )
 
-    def __init__(self, walk: Walk, stored: float, opts: tuple[bytes, bytes] = PLAIN_OPT) -> None:
+    def __init__(
+        self,
+        walk: Walk,
+        stored: float,
+        opts: tuple[bytes, bytes] = PLAIN_OPT,
+        ttls: tuple[int, int] = (0, TTL_CAP),
+    ) -> None:
+        least, most = ttls
+        for ttl in walk.ttls:
+            if ttl > most or ttl < least:
+                walk = bounded(walk, least, most)
+                break
+        if (walk.options or walk.rcode not in _GOOD) and opts is PLAIN_OPT:
+            opts = opts_for(walk.rcode, walk.options)
         # An rcode above 15 is between the upstream and us: its upper bits are in the OPT that was cut
         # off, and the lower ones alone would say something else (RFC 6891 6.1.3).
         self._rcode = walk.rcode if walk.rcode <= registry.RCODE_MASK else registry.SERVFAIL
@@ -116,24 +148,44 @@ class Relay:
         return self._rcode
 
     def addresses(self) -> tuple[bytes, ...]:
-        """The packed addresses of its A and AAAA records (RFC 1035 3.4.1, RFC 3596 2.2), as they stand in
-        the answer section. Read when asked for: most generations have no rule that wants them."""
+        """The packed addresses of its answer section, as they stand there: those of A and AAAA records (RFC
+        1035 3.4.1, RFC 3596 2.2) and those that SVCB and HTTPS records hint at (RFC 9460 7.3).
+
+        Read when asked for: most generations have no rule that wants them.
+        """
         body, found = self._body, []
         for offset in self._offsets[: self._counts[0]]:  # a TTL stands between type and length of the RDATA
             rtype, length = _SHORT(body, offset - 4)[0], _SHORT(body, offset + 4)[0]
+            rdata = offset + 6
             if _ADDRESS_OCTETS.get(rtype) == length:
-                found.append(body[offset + 6 : offset + 6 + length])
+                found.append(body[rdata : rdata + length])
+            elif rtype in _BOUND:
+                found += read_binding(body, rdata, rdata + length).addresses(body)
         return tuple(found)
 
     def render(self, query: Query, age: int) -> bytes:
         """The reply for one client, `age` whole seconds after it was stored."""
-        body = self._body
-        if self._offsets:
-            patched = bytearray(body)
+        body: bytes | bytearray = self._body
+        if age > 0 and self._offsets:
+            body = bytearray(body)
             for offset, ttl in zip(self._offsets, self._ttls, strict=True):
-                _LONG(patched, offset, ttl - age if ttl > age else 0)
-            body = bytes(patched)
-        return reply(query, self._rcode, self._counts, body, self._opts[query.dnssec])
+                _LONG(body, offset, ttl - age if ttl > age else 0)
+        answers, authorities, additionals = self._counts
+        flags = _ANSWERED | query.flags & KEPT_FLAGS | self._rcode
+        if query.size == NO_EDNS:
+            return _HEADER(query.id, flags, 1, answers, authorities, additionals) + query.question + body
+        tail = self._opts[query.dnssec]
+        if query.extras:
+            tail = with_options(tail, query.extras)
+        return (
+            _HEADER(query.id, flags, 1, answers, authorities, additionals + 1) + query.question + body + tail
+        )
+
+    def stale(self, query: Query) -> bytes:
+        """The reply for one client when its lifetime is over: better than none (RFC 8767 4)."""
+        body = write_ttls(self._body, self._offsets, [STALE_TTL] * len(self._offsets))
+        opts = _STALE_OPTS.get(self._rcode, self._opts)
+        return reply(query, self._rcode, self._counts, body, opts[query.dnssec])
 
     def pack(self) -> bytes:
         """The answer as octets for a file: the message as it was stored, but for its question.
