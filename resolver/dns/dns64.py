@@ -15,7 +15,8 @@ for one to the IPv4 address that is embedded there. `Prefix64` knows the prefix 
 
 Policy comes first and last: the A answer is judged like any other, and so is what is made of it, as its
 aliases stay in it. Nothing is made for a client that validates for itself, DO and CD set: to it the
-addresses would be forged (RFC 6147 5.5, case 3). This module must not know caches or upstreams.
+addresses would be forged (RFC 6147 5.5, case 3). What is made says so in an extended error. This module
+must not know caches or upstreams.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Final
 from resolver.dns import registry
 from resolver.dns.answers import Relay, reply
 from resolver.dns.blocking import record
+from resolver.dns.edns import extended_error, opt
 from resolver.dns.expand import Loose, take_out
 from resolver.dns.names import ROOT, from_text, labels
 from resolver.dns.query import Query
@@ -71,6 +73,9 @@ _IPV4ONLY: Final = from_text("ipv4only.arpa")
 _IPV4ONLY_ADDRESSES: Final = (b"\xc0\0\0\xaa", b"\xc0\0\0\xab")
 """192.0.0.170 and 192.0.0.171 (RFC 7050 8.2)."""
 _IPV4ONLY_SECONDS: Final = 10_800
+
+_MADE: Final = extended_error(registry.EDE_SYNTHESIZED, "made from IPv4 addresses (DNS64)")
+_OPTS: Final = (opt(False, _MADE), opt(True, _MADE))
 
 
 class Prefix64:
@@ -149,7 +154,7 @@ class Prefix64:
             found = walk(_message(query, made))
         except WireError:
             return None
-        return Relay(found._replace(private=found.private or walked.private), now)
+        return Relay(found._replace(private=found.private or walked.private), now, _OPTS)
 
     def _made(self, one: Loose, seconds: int) -> Loose | None:
         """A record of the A answer as it stands in the made one; None: it does not.
@@ -192,7 +197,8 @@ class Prefix64:
         body = b"".join(
             record(registry.AAAA, _IPV4ONLY_SECONDS, self.embed(packed)) for packed in _IPV4ONLY_ADDRESSES
         )
-        return reply(query, registry.NOERROR, (len(_IPV4ONLY_ADDRESSES), 0, 0), body)
+        counts = (len(_IPV4ONLY_ADDRESSES), 0, 0)
+        return reply(query, registry.NOERROR, counts, body, _OPTS[query.dnssec])
 
 
 _DEFAULT: Final = Prefix64(WELL_KNOWN)

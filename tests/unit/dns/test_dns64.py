@@ -161,6 +161,9 @@ def test_addresses_are_made() -> None:
     assert rdatas(answer, "AAAA") == {"2001:db8:64::c000:201", "2001:db8:64::c000:202"}
     assert {rrset.rdtype for rrset in answer.answer} == {dns.rdatatype.AAAA}
     assert not answer.flags & dns.flags.AD
+    assert [option.to_text() for option in answer.options] == [
+        "EDE 29 (Synthesized): made from IPv4 addresses (DNS64)"
+    ]
 
 
 def test_aliases_are_kept_with_their_names() -> None:
@@ -292,6 +295,7 @@ def test_a_client_finds_the_prefix_out(prefix: str) -> None:
     octets = translator.discovery(query)
     assert octets is not None
     answer = dns.message.from_wire(octets)
+    assert len(answer.options) == 1
     assert {translator.extract(packed(text)) for text in rdatas(answer, "AAAA")} == {
         packed("192.0.0.170"),
         packed("192.0.0.171"),
