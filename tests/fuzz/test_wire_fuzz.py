@@ -1,9 +1,10 @@
 """Whatever octets arrive, the wire code says what they are, or that it cannot, and does little work.
 
 Invariants, for every message from a client:
-  - `parse_query` raises nothing; it returns a `Query`, a reply, or None;
+  - `parse_query` raises nothing; it returns a `Query`, a `CookieQuery`, a reply, or None;
   - a reply answers that very message (ID, opcode, QR), and is never longer than what was sent;
-  - for a `Query`, every answer that we can make ourselves is readable and answers that question.
+  - for a `Query`, every answer that we can make ourselves is readable and answers that question, with a
+    cookie for a cookie; for a `CookieQuery` so is the cookie alone.
 
 For every message from an upstream:
   - `walk` raises WireError and nothing else;
@@ -19,6 +20,7 @@ BELISHA_FUZZ_ROUNDS says how many cases to try of each kind, and BELISHA_FUZZ_SE
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 from collections.abc import Iterator
@@ -29,9 +31,12 @@ from resolver.dns import registry, special
 from resolver.dns.answers import Relay, failure, minimal_any, truncated, upstream_query
 from resolver.dns.blocking import BlockAnswers
 from resolver.dns.message import summarise
-from resolver.dns.query import Query, parse_query
+from resolver.dns.query import CookieQuery, Query, option, parse_query
 from resolver.dns.records import TTL_CAP, walk
 from resolver.errors import WireError
+from resolver.policy.model import WhyPolicy
+from resolver.serving.cookies import CookieJar
+from resolver.serving.upstream_cookies import ACCEPTED, FORGED, UpstreamCookies
 from tests.fuzz.wire_seeds import QUERIES, RESPONSES, mutated
 from tests.support.messages import CountedOctets
 
@@ -42,7 +47,11 @@ MOST_LOOKS = 12_000
 READ_BACK = 16
 """One case in so many is read back by dnspython, which takes longer than all the rest."""
 
-BLOCKS = [BlockAnswers(mode, 10, ("192.0.2.80",)) for mode in ("null", "address", "nxdomain", "refused")]
+WHY = WhyPolicy(("mailto:help@school.example", "tel:+1"), "Example School", "games in lessons", "en")
+BLOCKS = [
+    BlockAnswers(mode, 10, ("192.0.2.80",), why=WHY) for mode in ("null", "address", "nxdomain", "refused")
+]
+JAR = CookieJar(b"k" * 32, lambda: 1_700_000_000.0)
 
 
 def cases(seeds: tuple[bytes, ...]) -> Iterator[tuple[int, bytes]]:
@@ -80,6 +89,15 @@ def check_query(data: bytes, read_back: bool) -> str:
         assert result[:2] == data[:2] and result[2] & 0xF9 == 0x80 | data[2] & 0x79
         assert len(result) <= len(data)
         return "refused"
+    if isinstance(result, CookieQuery):
+        cookie = JAR.answer(result, "192.0.2.1")
+        assert cookie[:2] == data[:2] and cookie[4:6] == b"\0\0"
+        assert dns.message.from_wire(cookie).rcode() in (0, 1, registry.BADCOOKIE)
+        return "cookie"
+    extras = JAR.extras(result, "192.0.2.1")
+    if isinstance(extras, bytes):
+        assert bool(extras) == (option(result.options, registry.OPTION_COOKIE) is not None)
+        result.extras = extras
     for octets in our_answers(result):
         assert octets[:2] == data[:2] and octets[2] & 0x80 and octets[12:].startswith(result.question)
         assert sum(walk(octets).counts) <= 2
@@ -100,6 +118,9 @@ def check_response(data: bytes) -> str:
         assert counted.looks < MOST_LOOKS
         return "refused"
     assert counted.looks < MOST_LOOKS
+    cookies = UpstreamCookies(itertools.count(1))
+    cookies.for_query("upstream", 0.0)
+    assert cookies.check("upstream", walked.options) in (ACCEPTED, FORGED)
     if not walked.question:
         return "no question"
     question = walked.question
@@ -115,7 +136,7 @@ def check_response(data: bytes) -> str:
 
 
 def test_messages_from_clients() -> None:
-    outcomes = {"silence": 0, "refused": 0, "query": 0}
+    outcomes = {"silence": 0, "refused": 0, "query": 0, "cookie": 0}
     for seed, data in cases(QUERIES):
         with named(seed, data):
             outcomes[check_query(data, seed % READ_BACK == 0)] += 1

@@ -20,10 +20,19 @@ _NAMES = (
 )
 _TYPES = ("A", "AAAA", "ANY", "HTTPS", "PTR", "SOA", "TYPE65280")
 
+_OPTIONS = (
+    b"\0\x0a\0\x08cookies!",
+    b"\0\x0a\0\x18cookies!\1\0\0\0\x65\x53\xf1\0hash....",
+    b"\0\x1a\0\0" + b"\0\x0b\0\0" + b"\0\x0a\0\x08cookies!" + b"\0\x0c\0\4\0\0\0\0",
+    b"\0\x0f\0\2\0\0" + b"\0\x08\0\7\0\1\x18\0\xc0\0\2" + b"\0\x0a\0\x10cookies!cookies!",
+)
+
 QUERIES: tuple[bytes, ...] = (
     *(make_query(name, qtype, edns=edns, dnssec=edns, number=7).to_wire()
       for name in _NAMES for qtype in _TYPES for edns in (False, True)),
     header(0x0100, more=2) + QUESTION + record(250, b"k" * 40) + record(41, b"\0\x0a\0\x08cookies!", b"\0"),
+    *(header(0x0100, more=1) + QUESTION + record(41, options, b"\0", 0x8000) for options in _OPTIONS),
+    *(header(0x0100, questions=0, more=1) + record(41, options, b"\0") for options in _OPTIONS),
     header(0x0100, answer=1, authority=1) + QUESTION + record(1, b"1234") + record(2, b"\x02ns\xc0\x0c"),
     *(octets[:600] for octets in HOSTILE_QUERIES.values()),
 )  # fmt: skip
