@@ -44,7 +44,13 @@ _FAMILIES: Final = {4: (socket.AF_INET, 4), 16: (socket.AF_INET6, 6)}
 
 
 class _Name:
-    """What is known of one name: addresses as text with their family, and when to ask again."""
+    """What is known of one upstream's name.
+
+    addresses   as text with their family, best first; empty before the first answer
+    until       when to ask again, in seconds
+    task        the look-up under way
+    told        whether the operator knows that nobody gives an address
+    """
 
     __slots__ = ("addresses", "task", "told", "until")
 
@@ -156,6 +162,7 @@ class Bootstrap:
         return answer if answer is not None and answer.rcode == registry.NOERROR else None
 
     async def _over_stream(self, stream: Stream, query: Query) -> Walk | None:
+        """Over TCP or TLS; the stream ends it when it takes too long."""
         reply: asyncio.Future[bytes | None] = self._loop.create_future()
 
         def done(octets: bytes | None) -> None:

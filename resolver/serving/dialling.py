@@ -34,7 +34,7 @@ Places = Callable[[], Awaitable[Sequence[Endpoint]]]
 
 
 class Dialler:
-    """Opens connections to one upstream."""
+    """Opens connections to one upstream, one at a time; who calls decides when, and how often."""
 
     def __init__(
         self, address: UpstreamAddress, clock: Callable[[], float], places: Places | None = None
@@ -87,6 +87,7 @@ class Dialler:
         return connection
 
     async def _plain(self, place: Endpoint) -> Framed:
+        """TCP alone, at the port of plain DNS when the settings name that of TLS. Raises OSError."""
         port = PLAIN_PORT if self._address.scheme == "tls" else place.port
         async with asyncio.timeout(ATTEMPT_SECONDS):
             _, connection = await asyncio.get_running_loop().create_connection(Framed, place.host, port)

@@ -74,7 +74,7 @@ class _Question:
     __slots__ = ("build", "connection", "done", "number", "sends", "sent", "until")
 
     def __init__(self, build: Build, done: Done, until: float) -> None:
-        self.build: Final = build
+        self.build = build
         self.done: Done | None = done
         self.until: Final = until
         self.sends = 0
@@ -83,14 +83,28 @@ class _Question:
         self.connection: _Connection | None = None
 
     def end(self, reply: bytes | None) -> None:
-        """Tell whoever asked; only the first time counts."""
+        """Tell whoever asked; only the first time counts.
+
+        The wheel keeps this until its time is over. Nothing else is kept that long: at thousands of
+        questions a second it would be megabytes.
+        """
         done, self.done = self.done, None
+        self.build, self.connection = _forgotten, None
         if done is not None:
             done(reply)
 
 
 class _Connection:
-    """One connection, and the questions on it by ID; `quota` is how many it may get in all."""
+    """One connection, and what became of the questions on it.
+
+    quota      how many it may get in all
+    pending    those under way, by ID; also those that nobody waits for any more, because their IDs are
+               not free until their replies have come
+    forsaken   how many of them are such
+    sends, answers, wrong (in a row)   counts of messages
+    heard, used   when the last answer came, when the last question left, in seconds
+    secure     whether nobody on the way can read it
+    """
 
     __slots__ = (
         "answers",
@@ -176,6 +190,7 @@ class Stream:
     # Sending
 
     def _send(self, connection: _Connection, question: _Question, now: float) -> None:
+        """RFC 5452 9.2: an ID that nobody can guess; RFC 7766 6.2.1: and that is not under way."""
         number = next(self._chance) & 0xFFFF
         while number in connection.pending:
             number = next(self._chance) & 0xFFFF
@@ -228,6 +243,7 @@ class Stream:
         finally:
             self._opening = None
         now = self._clock()
+        # Whoever hung up early may have changed since: it gets another chance after a while.
         quota = self._quota if now < self._quota_until else _ANY
         connection = _Connection(framed, quota, now)
         framed.message = lambda octets: self._received(connection, octets)
@@ -332,6 +348,11 @@ class Stream:
             if question.sends >= MAX_SENDS or not connection.answers:
                 question.end(None)
         self._flush()
+
+
+def _forgotten(_: int) -> bytes:
+    """Writes a question that has ended, which nobody does."""
+    return b""
 
 
 def _nothing() -> None:
