@@ -219,7 +219,8 @@ class Pipeline:
 
     def _answered_here(self, query: Query) -> bytes | None:
         """The reply to a name that never leaves; None for a name that does, or has an upstream of its own."""
-        if self._routed is not None and self._routed(query.folded):
+        routed = self._routed is not None and self._routed(query.folded)
+        if routed and not special.unblockable(query.folded):
             return None
         reply = special.answer(query)
         if reply is not None:
