@@ -11,8 +11,8 @@ The order is from cheap to dear: length, QR, opcode, question count, the name, t
 it. Work is bounded whatever the packet holds: at most 128 labels, `MAX_RECORDS` records, and
 `MAX_OPTIONS` EDNS options are looked at, so that 64 KB of pointers cost no more than a short query.
 
-What is not read here is not passed on either: the query for the upstream is built anew from the
-parsed parts (see `answers.upstream_query`), so nothing hidden behind the question travels along.
+What is not read here is not passed on either: queries for upstreams are built anew from the parsed
+parts, so nothing hidden behind the question travels along.
 Options are kept as they came and read by whoever knows them (`option`); those that nobody knows are
 ignored (RFC 6891 6.1.2), and so are flags of the OPT but DO. A client subnet is among them: nobody
 reads it and nothing depends on it, so an answer is right for every subnet (RFC 7871 7.2.1), and a wish
