@@ -38,8 +38,9 @@ from resolver.errors import UnknownGeneration, WireError
 from resolver.generation.loader import Loaded, load
 from resolver.generation.store import Store
 from resolver.policy.decide import ANSWERED, VERDICT_NAMES, RuleMatch, Ruleset, Ruling, VerdictName
-from resolver.policy.model import AnswerPolicy, Policy
-from resolver.policy.replies import cname_of, compose, follow, forge, settled
+from resolver.policy.local import LocalData
+from resolver.policy.model import Policy
+from resolver.policy.replies import FORGED, OWN, cname_of, compose, follow, forge, settled
 from resolver.rules import side
 from resolver.rules.model import (
     ALLOW_APEX,
@@ -111,10 +112,11 @@ class ErrorView(msgspec.Struct, frozen=True):
 
 class AnswerView(msgspec.Struct, frozen=True):
     """What a client gets over UDP. `by` says who answers: the policy (a blocked name, or one that a rule
-    answers itself), Belisha itself (a special-use name, RFC 6761), or the upstreams; of theirs nothing is
-    known here. `note` says what the rest does not: no reply at all, records that come from upstreams."""
+    answers itself), the records of our own, Belisha itself (a special-use name, RFC 6761), or the upstreams;
+    of theirs nothing is known here. `note` says what the rest does not: no reply at all, records that come
+    from upstreams."""
 
-    by: Literal["policy", "special", "upstream"]
+    by: Literal["policy", "records", "special", "upstream"]
     rcode: str | None = None
     records: list[str] = msgspec.field(default_factory=list)
     extended_errors: list[ErrorView] = msgspec.field(default_factory=list)
@@ -128,8 +130,8 @@ class Explained(msgspec.Struct, frozen=True):
     address that asks (null: one that no rule is about). `list`, `rule` and `line` are those of the rule that
     decided (null: none did); `matches` is every rule that speaks of the question. Of them, highest first:
     important allow, important answer, important block, allow, answer, block. `for_everybody` is false when
-    another client may get another verdict. A special-use name (RFC 6761) is answered by Belisha, and no
-    list blocks localhost: look at `answer`.
+    another client may get another verdict. A name of our own and a special-use name (RFC 6761) are answered
+    by Belisha, and no list blocks localhost: look at `answer`.
     """
 
     name: str
@@ -167,7 +169,7 @@ async def get_explain(ctx: Context) -> web.StreamResponse:
             deciding.rule if deciding else None,
             deciding.line if deciding else None,
             tuple(_match_view(match, ruleset) for match in found.matches),
-            _answer(folded, qtype, ruling, policy.answer, ruleset.watches_addresses),
+            _answer(folded, qtype, ruling, policy, ruleset.watches_addresses),
         )
     )
 
@@ -208,19 +210,23 @@ def _in_force(ctx: Context) -> tuple[int, Ruleset, Policy]:
 
 
 def _answer(
-    folded: bytes, qtype: int, ruling: Ruling, policy: AnswerPolicy, addresses_are_judged: bool
+    folded: bytes, qtype: int, ruling: Ruling, policy: Policy, addresses_are_judged: bool
 ) -> AnswerView:
-    """The reply to a ruling that was settled, made as the pipeline makes it and in its order: policy stands
-    before special names."""
+    """The reply to a ruling that was settled, made as the pipeline makes it and in its order: rules stand
+    before our own records, and those before special names."""
     question = folded + qtype.to_bytes(2, "big") + registry.CLASS_IN.to_bytes(2, "big")
     query = Query(0, registry.RD, question, folded, qtype, registry.CLASS_IN)
     query.size = registry.UDP_LIMIT  # a client with EDNS, so that extended errors are shown
+    local, how = LocalData(policy.records), policy.answer
     if not special.unblockable(folded):
         if ruling.verdict == BLOCKED:
-            answers = BlockAnswers(policy.mode, policy.ttl, policy.ipv4, policy.ipv6)
+            answers = BlockAnswers(how.mode, how.ttl, how.ipv4, how.ipv6)
             return _in_words("policy", query, answers.build(query))
         if ruling.verdict == ANSWERED and ruling.answer is not None:
-            return _own(query, ruling.answer, policy.ttl)
+            return _by_rule(query, ruling.answer, how.ttl, local)
+    own = local.find(folded, qtype)
+    if own is not None:
+        return _given("records", query, own, how.ttl, local)
     made = special.answer(query)
     if made is not None:
         return _in_words("special", query, made)
@@ -228,26 +234,39 @@ def _answer(
     return AnswerView("upstream", note="rules on the addresses in the answer apply too" if judged else "")
 
 
-def _own(query: Query, answer: Answer, ttl: int) -> AnswerView:
+def _by_rule(query: Query, answer: Answer, ttl: int, local: LocalData) -> AnswerView:
     """What a rule answers itself."""
     if answer.silent:
         return AnswerView("policy", note="no reply at all")
     if answer.by_tcp:
         note = "truncated over UDP; over TCP what the upstreams say"
         return _in_words("policy", query, truncated(query), note)
+    return _given("policy", query, answer, ttl, local)
+
+
+def _given(
+    by: Literal["policy", "records"], query: Query, answer: Answer, ttl: int, local: LocalData
+) -> AnswerView:
+    """The records of an answer; where it leads elsewhere, with what is there, if that is known here."""
+    opts = OWN if by == "records" else FORGED
     led = follow(answer, query)
-    here = special.answer(led) if led is not None else None
+    here = None
+    if led is not None:
+        own = local.find(led.folded, led.qtype)
+        here = special.answer(led) if own is None else forge(led, own, ttl, 0.0, OWN).render(led, 0)
     if here is not None:
-        whole = compose(query, answer, ttl, here, 0.0)
+        whole = compose(query, answer, ttl, here, 0.0, opts)
         if whole is not None:
-            return _in_words("policy", query, whole.render(query, 0))
-    reply = forge(query, answer, ttl, 0.0).render(query, 0)
+            return _in_words(by, query, whole.render(query, 0))
+    reply = forge(query, answer, ttl, 0.0, opts).render(query, 0)
     target = cname_of(answer)
     note = f"and what the upstreams say of {to_text(target)}" if led is not None and target else ""
-    return _in_words("policy", query, reply, note)
+    return _in_words(by, query, reply, note)
 
 
-def _in_words(by: Literal["policy", "special"], query: Query, data: bytes, note: str = "") -> AnswerView:
+def _in_words(
+    by: Literal["policy", "records", "special"], query: Query, data: bytes, note: str = ""
+) -> AnswerView:
     """A reply on the wire, read back."""
     if len(data) > query.udp_limit:
         data, note = truncated(query), note or "too long for UDP; whole over TCP"

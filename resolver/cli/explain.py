@@ -96,6 +96,12 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return all(one.get(key) == other.get(key) for key in ("list", "rule", "line"))
 
 
+_OWN: Final = {
+    "special": " (a special name, answered by Belisha whatever lists say)",
+    "records": " (a record of your own)",
+}
+
+
 def _reply(reply: dict[str, Any]) -> str:
     """The answer in a few words."""
     note = f"; {output.plain(reply['note'])}" if reply.get("note") else ""
@@ -109,5 +115,5 @@ def _reply(reply: dict[str, Any]) -> str:
         + (f" ({output.plain(one['text'])})" if one.get("text") else "")
         for one in reply.get("extended_errors") or []
     )
-    own = " (a special name, answered by Belisha whatever lists say)" if reply.get("by") == "special" else ""
+    own = _OWN.get(str(reply.get("by")), "")
     return f"{output.plain(reply.get('rcode'))}, {records or 'no records'}{errors}{own}{note}"

@@ -230,3 +230,38 @@ async def test_an_answer_too_long_for_udp_is_shown_as_cut(api: Api) -> None:
 
 async def test_the_root_is_a_name(api: Api) -> None:
     assert (await explain(api, "."))["verdict"] == "none"
+
+
+RECORDS = [
+    "printer.home.arpa. 60 A 192.0.2.9",
+    "files.home.arpa. 60 CNAME printer.home.arpa.",
+    "far.home.arpa. 60 CNAME www.example.org.",
+    "ads.example. 60 A 192.0.2.10",
+]
+
+# Name -> who answers, with which records, and what is said beside them.
+OWN_ANSWERS: dict[str, tuple[str, list[str], str]] = {
+    "printer.home.arpa": ("records", ["printer.home.arpa. 60 IN A 192.0.2.9"], ""),
+    "files.home.arpa": (
+        "records",
+        ["files.home.arpa. 60 IN CNAME printer.home.arpa.", "printer.home.arpa. 60 IN A 192.0.2.9"],
+        "",
+    ),
+    "far.home.arpa": (
+        "records",
+        ["far.home.arpa. 60 IN CNAME www.example.org."],
+        "and what the upstreams say of www.example.org",
+    ),
+    "other.home.arpa": ("special", [], ""),
+    "ads.example": ("policy", ["ads.example. 10 IN A 0.0.0.0"], ""),
+    "www.example.org": ("upstream", [], ""),
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), OWN_ANSWERS.items())
+async def test_records_of_our_own(api: Api, name: str, expected: tuple[str, list[str], str]) -> None:
+    await api.call("PUT", "/v1/policy", {"records": RECORDS})
+    await api.push("ads", "ads.example\n")
+    answer = (await explain(api, name))["answer"]
+    assert (answer["by"], answer["records"], answer["note"]) == expected
+    assert bool(answer["extended_errors"]) == (expected[0] in ("special", "policy"))

@@ -30,6 +30,7 @@ BLOCKED: dict[str, Any] = {
 }
 FREE = {"name": "example.org", "type": "A", "generation": 7, "verdict": "none", "list": None, "rule": None,
         "line": None, "matches": [], "answer": {"by": "upstream"}}  # fmt: skip
+OWN = FREE | {"answer": {"by": "records", "rcode": "NOERROR", "records": ["a.example. 60 IN A 192.0.2.9"]}}
 SPECIAL = FREE | {"name": "localhost", "answer": {"by": "special", "rcode": "NOERROR", "records": []}}
 ALLOWED = BLOCKED | {"verdict": "allow", "list": "needed", "matches": [], "answer": {"by": "upstream"}}
 
@@ -68,6 +69,14 @@ CASES = [
         [
             "localhost: not listed",
             "  a client gets  NOERROR, no records (a special name, answered by Belisha whatever lists say)",
+            "  generation  7",
+        ],
+    ),
+    (
+        OWN,
+        [
+            "example.org: not listed",
+            "  a client gets  NOERROR, a.example. 60 IN A 192.0.2.9 (a record of your own)",
             "  generation  7",
         ],
     ),
@@ -111,7 +120,7 @@ CASES = [
 ]
 
 
-IDS = ["blocked", "free", "special", "allowed", "for some", "led", "watched"]
+IDS = ["blocked", "free", "special", "own", "allowed", "for some", "led", "watched"]
 
 
 @pytest.mark.parametrize(("answer", "lines"), CASES, ids=IDS)
