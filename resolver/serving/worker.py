@@ -36,7 +36,7 @@ from resolver.serving.datapath import choose
 from resolver.serving.pipeline import Pipeline
 from resolver.serving.saved import SavedCache
 from resolver.serving.snapshot import Snapshot
-from resolver.serving.tcp import TcpListener
+from resolver.serving.tcp import TcpLimits, TcpListener
 from resolver.serving.udp import UdpListener
 from resolver.settings import Settings
 from resolver.upstreams import read_upstream
@@ -77,8 +77,8 @@ class Worker:
             CookieJar(master_secret(inherited.secret), time.time, settings.dns.cookies),
         )
         self._udp = [UdpListener(one, self.pipeline, self._clock) for one in inherited.udp]
-        self._tcp = TcpListener(self.pipeline, self._clock)
-        self._servers: list[asyncio.Server] = []
+        connections = TcpLimits(dns.tcp_connections, dns.tcp_connections_client)
+        self._tcp = TcpListener(self.pipeline, self._clock, connections)
         control = socket.socket(fileno=inherited.control[0])
         self._control = Control(control, inherited.worker, os.getpid(), self)
         self._saved = SavedCache(settings, inherited.worker)
@@ -165,8 +165,7 @@ class Worker:
         for listener in self._udp:
             self._loop.add_reader(listener.fileno(), listener.readable)
         for descriptor in self._inherited.tcp:
-            listening = socket.socket(fileno=descriptor)
-            self._servers.append(await self._loop.create_server(self._tcp.protocol, sock=listening))
+            self._tcp.listen(socket.socket(fileno=descriptor))
         self._control.start()
         restoring = self._loop.create_task(self._saved.load(self.pipeline.resolution.cache, self._clock))
         log("worker serves", worker=self._inherited.worker, generation=self.number)
@@ -190,8 +189,7 @@ class Worker:
         self._loop.remove_reader(self._inherited.lifeline)
         for listener in self._udp:
             self._loop.remove_reader(listener.fileno())
-        for server in self._servers:
-            server.close()
+        self._tcp.close()
         await asyncio.sleep(_LAST_WORDS if self.pipeline.busy else 0)
         self.pipeline.close()
         self._saved.save(self.pipeline.resolution.cache, self._clock())
