@@ -29,10 +29,10 @@ from resolver.policy.decide import PolicyList, Ruleset
 from resolver.policy.model import AnswerPolicy, Policy
 from resolver.serving.admission import Admission, Limits
 from resolver.serving.chance import numbers
-from resolver.serving.cookies import MASTER_OCTETS, CookieJar
+from resolver.serving.cookies import CookieJar
 from resolver.serving.pipeline import Pipeline
 from resolver.serving.snapshot import Snapshot
-from resolver.serving.tcp import TcpListener
+from resolver.serving.tcp import TcpLimits, TcpListener
 from resolver.serving.udp import UdpListener
 from resolver.settings import Dns, Network
 from resolver.upstreams import UpstreamAddress, parse_upstream
@@ -110,7 +110,7 @@ class Ground:
             addresses,
             numbers(),
             self.clock,
-            CookieJar(b"x" * MASTER_OCTETS, self.clock, settings.cookies),
+            CookieJar(b"x" * 32, self.clock, settings.cookies),
         )
         self.later: list[tuple[object, bytes]] = []
 
@@ -222,25 +222,28 @@ class Listening:
 
 
 @asynccontextmanager
-async def listening(on: Ground, host: str = "127.0.0.1") -> AsyncIterator[Listening]:
+async def listening(
+    on: Ground, host: str = "127.0.0.1", limits: TcpLimits | None = None
+) -> AsyncIterator[Listening]:
     """Put a UDP and a TCP listener in front of a pipeline; a wildcard `host` is bound as one."""
     udp_socket, tcp_socket = _pair(host)
     port = udp_socket.getsockname()[1]
     wildcard = ipaddress.ip_address(host).is_unspecified
     loop = asyncio.get_running_loop()
     udp = UdpListener(UdpSocket(udp_socket.detach(), wildcard), on.pipeline, on.clock)
-    tcp = TcpListener(on.pipeline, on.clock)
+    tcp = TcpListener(on.pipeline, on.clock, limits)
     loop.add_reader(udp.fileno(), udp.readable)
-    server = await loop.create_server(tcp.protocol, sock=tcp_socket)
+    tcp_socket.listen(128)
+    tcp.listen(tcp_socket)
     try:
         yield Listening((host, port), udp, tcp)
     finally:
         loop.remove_reader(udp.fileno())
         udp.close()
-        server.close()
+        tcp.close()
         on.pipeline.close()
-        for connection in list(tcp._connections):
-            connection._cut()  # those that wait for an answer too, which no sweep would cut
+        for connection in tcp.connections:
+            connection._cut()  # type: ignore[attr-defined]  # also one that waits, which no sweep would cut
         await turns()
 
 
