@@ -16,6 +16,7 @@ This module must not know any resource.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
@@ -159,11 +160,20 @@ async def _body(
         raise problem("json-invalid", "The body is nested too deeply.") from error
 
 
+_MEMBER: Final = re.compile(r"([a-z_]+\[[0-9]+\]): ").match
+
+
 def _wrong_shape(text: str) -> RequestError:
-    """msgspec says "Expected `int`, got `str` - at `$.answer.ttl`"; the place also goes into `errors`."""
+    """msgspec says "Expected `int`, got `str` - at `$.answer.ttl`"; the place also goes into `errors`.
+
+    A type that looks at itself as a whole can name the member only in its sentence: "records[3]: ...".
+    """
     message, _, place = text.partition(" - at ")
+    member = _MEMBER(message)
+    if member is not None:
+        place = f"{place.strip('`') or '$'}.{member[1]}"
     pointer = "#" + place.strip("`").removeprefix("$").replace("[", "/").replace("]", "").replace(".", "/")
-    return problem("body-invalid", f"{text}.", errors=[{"pointer": pointer, "message": message}])
+    return problem("body-invalid", f"{text.rstrip('.')}.", errors=[{"pointer": pointer, "message": message}])
 
 
 def _check_type(request: web.Request, taken: tuple[str, ...], *, required: bool) -> None:

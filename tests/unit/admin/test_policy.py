@@ -72,6 +72,21 @@ async def test_what_cannot_be_answered_is_refused(api: Api, body: object) -> Non
     assert api.road.store.current() is None
 
 
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"records": ["a.example. A 192.0.2.9", "printer"]}, "#/records/1"),
+        ({"records": ["a.example. A 192.0.2.9", 1]}, "#/records/1"),
+        ({"rebinding": {"allow": ["a.example", "a..b"]}}, "#/rebinding/allow/1"),
+        ({"answer": {"ttl": -1}}, "#/answer/ttl"),
+    ],
+)
+async def test_the_place_of_the_fault_is_named(api: Api, body: object, pointer: str) -> None:
+    answer = await api.call("PUT", "/v1/policy", body)
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+    assert not answer.json["detail"].endswith("..")
+
+
 async def test_only_an_admin_changes_it(api: Api) -> None:
     assert (await api.call("GET", "/v1/policy", scopes=("read",))).status == 200
     assert (await api.call("PUT", "/v1/policy", {}, scopes=("read",))).status == 403
