@@ -56,12 +56,13 @@ FOUR: Final = frozenset(head for network in _IPV4 for head in _heads(network))
 
 _SIX: Final = frozenset(head for network in _IPV6 for head in _heads(network))
 
-_CARRYING: Final = tuple(
-    (ipaddress.ip_network(network)[0].packed[: int(network.partition("/")[2]) // 8], at)
-    for network, at in _CARRIERS
-)
+_CARRYING: Final[dict[bytes, list[tuple[bytes, int]]]] = {}
+"""The first two octets of a carrier -> the whole prefixes, and where the IPv4 address begins."""
+for _network, _at in _CARRIERS:
+    _prefix = ipaddress.ip_network(_network)[0].packed[: int(_network.partition("/")[2]) // 8]
+    _CARRYING.setdefault(_prefix[:2], []).append((_prefix, _at))
 
-SIX: Final = _SIX | {prefix[:2] for prefix, _ in _CARRYING}
+SIX: Final = _SIX.union(_CARRYING)
 """The first two octets of the IPv6 addresses that `is_private` has to look at; all others are public."""
 
 
@@ -70,10 +71,14 @@ def is_private(address: bytes) -> bool:
 
     Anything but 4 or 16 octets is no address, and so not private.
     """
+    head = address[:2]
     if len(address) == 4:
-        return address[:2] in FOUR
-    if len(address) != 16 or address[:2] not in SIX:
+        return head in FOUR
+    if len(address) != 16:
         return False
-    if address[:2] in _SIX:
+    if head in _SIX:
         return True
-    return any(address.startswith(prefix) and address[at : at + 2] in FOUR for prefix, at in _CARRYING)
+    for prefix, at in _CARRYING.get(head, ()):
+        if address.startswith(prefix):
+            return address[at : at + 2] in FOUR
+    return False

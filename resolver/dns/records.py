@@ -37,7 +37,7 @@ from resolver.dns.private import FOUR, SIX, is_private
 from resolver.dns.query import name_end
 from resolver.errors import WireError
 
-MAX_RECORDS: Final = 1_200
+MAX_RECORDS: Final = 1_000
 """Records in one message; no RRset that is served to people comes near."""
 
 MAX_CHAIN: Final = 16
@@ -172,10 +172,10 @@ class _Details:
             self._follow(rtype, rdata, end, link)
         elif rtype in _BOUND:
             binding = read_binding(self._data, rdata, end)
-            count = binding.parameters + len(binding.target) // 2
+            count = binding.parameters
             for first, behind, size in binding.hints:
                 count += (behind - first) // size
-            self._spend(BINDING_STEPS + PARAMETER_STEPS * count, rdata)
+            self._spend(BINDING_STEPS + len(binding.target) // 2 + PARAMETER_STEPS * count, rdata)
             self.private = self.private or binding.is_private(self._data)
             if len(binding.target) > 1:
                 self.lead(binding.target, rdata)

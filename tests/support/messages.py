@@ -8,6 +8,7 @@ parser looks at its message, which bounds work without a clock.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final
 
@@ -88,24 +89,31 @@ def queries(draw: st.DrawFn) -> dns.message.Message:
 
 _RDATA: Final = (
     "A 192.0.2.1",
+    "A 192.0.2.2",
+    "A 10.0.0.1",
     "AAAA 2001:db8::1",
+    "AAAA fd00::1",
     "CNAME target.www.example.org.",
     "CNAME www.example.org.",
+    "DNAME elsewhere.example.",
     "NS ns.example.org.",
     "MX 10 mail.target.www.example.org.",
     'TXT "one" "two"',
     "SOA ns.example.org. hostmaster.example.org. 1 3600 600 86400 60",
     "SRV 1 2 443 target.www.example.org.",
-    "HTTPS 1 . alpn=h3,h2 ipv4hint=192.0.2.7",
+    "HTTPS 1 . alpn=h3,h2 ipv4hint=192.0.2.7 ipv6hint=2001:db8::7",
+    "HTTPS 1 svc.example.net. ipv4hint=192.0.2.7,192.168.0.1",
+    "SVCB 0 alias.example.net.",
+    "RRSIG A 8 3 300 20300101000000 20200101000000 1 example.org. AAAA",
     r"TYPE65280 \# 4 c00c0035",
 )
 _OWNERS: Final = ("www.example.org.", "target.www.example.org.", "example.org.", "a.b.example.net.")
 
 
 def _rrsets() -> st.SearchStrategy[list[dns.rrset.RRset]]:
-    """Up to six RRsets, one to an owner and type as a server would send them."""
+    """Up to six records as RRsets of one; those of one owner and type may differ in their TTLs."""
     one = st.tuples(st.sampled_from(_OWNERS), st.integers(0, 0x7FFFFFFF), st.sampled_from(_RDATA))
-    return st.lists(one, max_size=6, unique_by=lambda row: (row[0], row[2].split()[0])).map(
+    return st.lists(one, max_size=6, unique_by=lambda row: (row[0], row[2])).map(
         lambda rows: [
             dns.rrset.from_text(owner, ttl, "IN", *rdata.split(" ", 1)) for owner, ttl, rdata in rows
         ]
@@ -114,8 +122,9 @@ def _rrsets() -> st.SearchStrategy[list[dns.rrset.RRset]]:
 
 @st.composite
 def responses(draw: st.DrawFn) -> dns.message.Message:
-    """Responses about www.example.org with RRsets in every section, names compressed by dnspython."""
-    query = dns.message.make_query("wWw.eXample.oRg", draw(st.sampled_from(("A", "CNAME", "TXT", "ANY"))))
+    """Responses about www.example.org with records in every section, names compressed by dnspython."""
+    qtype = draw(st.sampled_from(("A", "CNAME", "TXT", "HTTPS", "ANY")))
+    query = dns.message.make_query("wWw.eXample.oRg", qtype)
     query.use_edns(draw(st.sampled_from((0, -1))))
     made = dns.message.make_response(query, recursion_available=True, our_payload=4096)
     made.answer, made.authority, made.additional = (draw(_rrsets()) for _ in range(3))
@@ -162,6 +171,46 @@ def _label_ladder(targets: int) -> bytes:
     return header(answer=1 + targets + fits) + opening + ladder + chain + _ROOT_RECORD * fits
 
 
+def _reps(piece: bytes, count: int, section: int = 0) -> bytes:
+    """A message with one record so many times, cut where no more of it fits."""
+    return _numbered(lambda _: piece, count, section)
+
+
+def _numbered(piece: Callable[[int], bytes], count: int, section: int = 0) -> bytes:
+    """A message with so many records, each made from its number, in one section."""
+    counts = [0, 0, 0]
+    counts[section] = count
+    return (HEADER(0x1234, 0x8180, 1, *counts) + QUESTION + b"".join(map(piece, range(count))))[:65_535]
+
+
+def _long(number: int) -> bytes:
+    """A name of 124 labels of its own."""
+    return b"\2%02x" % (number & 0xFF) + b"\1a" * 123 + b"\0"
+
+
+def _short(number: int) -> bytes:
+    """The qname for 0, and another name for every other number."""
+    return b"\2%02x" % number + b"\4test\0" if number else TO_QNAME
+
+
+def _https(parameters: bytes) -> bytes:
+    """An HTTPS record without a name of its own."""
+    return record(65, b"\0\1\0" + parameters)
+
+
+def _hinting(key: int, addresses: bytes) -> bytes:
+    """One with addresses as its ipv4hint (key 4) or ipv6hint (6)."""
+    return _https(key.to_bytes(2, "big") + len(addresses).to_bytes(2, "big") + addresses)
+
+
+def _pointing_owners(count: int) -> bytes:
+    """Names of 120 labels in RDATA, and records whose owners point into them, each at another place."""
+    start, region = 12 + len(QUESTION) + 12, b"\1a" * 120 + b"\0"
+    places = [start + len(region) * (at % 20) + 2 * (at // 20) for at in range(count)]
+    owners = b"".join(record(1, b"1234", (0xC000 | place).to_bytes(2, "big")) for place in places)
+    return header(answer=1 + count) + QUESTION + record(65_280, region * 20) + owners
+
+
 _ROOT_RECORD: Final = record(1, b"", owner=b"\0")
 _LONG_OWNER: Final = b"\x01a" * 126 + b"\0"
 _OPTION: Final = b"\xfd\xe9\0\0"
@@ -200,6 +249,29 @@ HOSTILE_RESPONSES: Final = {
     "a CNAME that points at itself": _many(record(5, b"\xc0\x29"), 0),
     "a CNAME that points forward": _many(record(5, b"\xff\xff"), 0),
     "long CNAME targets": _many(record(5, _LONG_OWNER), 0),
+    "private addresses that are none": _reps(record(28, b"\x20\x02" + b"\xc0" * 14), 1000),
+    "addresses in additional that are none": _reps(record(28, bytes(4) + b"\xff" * 12), 1000, 2),
+    "as many SOA records as are read": _reps(record(6, b"\0" * 22), 1000, 1),
+    "TTLs beyond the cap": _reps(record(1, b"\xc0\0\x02\x01", ttl=0xFFFFFFFF), 1000),
+    "TTLs to be made equal": _numbered(lambda at: record(1, b"1234", ttl=at), 256),
+    "more TTLs than are made equal": _numbered(lambda at: record(1, b"1234", ttl=at), 1000),
+    "TTLs of as many types": _numbered(lambda at: record(300 + at, b"1234", ttl=at), 256, 2),
+    "TTLs of signatures": _numbered(lambda at: record(46, at.to_bytes(2, "big"), ttl=at), 256, 2),
+    "empty HTTPS records": _reps(record(65, b"\0\1\0"), 1000),
+    "HTTPS records of parameters": _reps(_https(b"\0\x09\0\0" * 32), 400),
+    "HTTPS records of hints": _reps(_hinting(4, b"\xac\x00\2\1" * 64), 200),
+    "HTTPS records of IPv6 hints": _reps(_hinting(6, (b"\x20\x02" + b"\xc0" * 14) * 64), 60),
+    "one HTTPS record of hints": _reps(_hinting(4, b"\xac\x00\2\1" * 16_000), 1),
+    "one HTTPS record of parameters": _reps(_https(b"\0\x09\0\0" * 16_000), 1),
+    "HTTPS records that lead far": _numbered(lambda at: record(65, b"\0\0" + _long(at)), 250),
+    "DNAME records without end": _numbered(lambda at: record(39, _long(at + 1), _long(at)), 120),
+    "DNAME records above the question": _reps(record(39, TO_QNAME, b"\xc0\x10"), 1000),
+    "owners that are spelled out": _numbered(lambda at: record(1, b"1234", _long(at)), 240),
+    "owners that point into names": _pointing_owners(250),
+    "as many owners as are looked at": _numbered(lambda at: record(1, b"1234", b"\2%02x\0" % at), 256),
+    "records that do not belong": _numbered(lambda at: record(15, b"\0\1" + _long(at), _long(at)), 16),
+    "many small ones that do not belong": _numbered(lambda at: record(1, b"1", b"\2%02x\0" % at), 32),
+    "a chain the wrong way round": _numbered(lambda at: record(5, _short(16 - at), _short(15 - at)), 16),
     "RDATA that runs out": _filled(header(answer=1) + QUESTION, FIXED(1, 1, 1, 0xFFFF)),
 }
 """Large responses that make a careless parser work; each is read, or raises WireError."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import dns.message
 import dns.rcode
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from resolver.dns import registry
 from resolver.dns.names import from_text
 from resolver.dns.query import name_end
-from resolver.dns.records import MAX_CHAIN, MAX_HOPS, MAX_STEPS, RECORD_STEPS, TTL_CAP, Walk, read_name, walk
+from resolver.dns.records import MAX_CHAIN, MAX_RECORDS, TTL_CAP, Walk, walk
 from resolver.errors import WireError
 from tests.support.messages import (
     HOSTILE_RESPONSES,
@@ -23,9 +25,11 @@ from tests.support.messages import (
     record,
     responses,
 )
+from tests.support.relayed import Record, relayed
 
 A = record(1, b"\xc0\0\x02\x01", ttl=60)
 OPT = record(41, b"", b"\0", ttl=0, rclass=1232)
+COOKIE = record(41, b"\0\x0a\0\x08abcdefgh", b"\0", ttl=0, rclass=1232)
 
 
 def soa(ttl: int, minimum: int) -> bytes:
@@ -49,27 +53,67 @@ def response(
 
 
 @given(responses())
-def test_ttls_are_where_the_walk_says(message: dns.message.Message) -> None:
+def test_the_walk_finds_what_dnspython_reads(message: dns.message.Message) -> None:
+    """Records and their TTLs, where they lead, and what is left out."""
     data = message.to_wire(max_size=65_535)
-    walked = walk(data)
-    # One record to an RRset, so that the order is that of the wire.
-    read = dns.message.from_wire(data, one_rr_per_rrset=True)
-    sections = (read.answer, read.authority, read.additional)
+    walked, expected = walk(data), relayed(data)
+    sections = (expected.answer, expected.authority, expected.additional)
     assert walked.counts == tuple(len(section) for section in sections)
-    ttls = [rrset.ttl for section in sections for rrset in section]
-    assert [int.from_bytes(walked.body[at : at + 4], "big") for at in walked.offsets] == ttls
+    assert list(walked.ttls) == [ttl for section in sections for *_, ttl in section]
+    assert [int.from_bytes(walked.body[at : at + 4], "big") for at in walked.offsets] == list(walked.ttls)
     assert walked.rcode == message.rcode() and walked.flags == int.from_bytes(data[2:4], "big")
-    end = 12 + len(walked.question)
-    assert data[12:end] == QUESTION[:-4] + walked.question[-4:]
-    assert data[end:].startswith(walked.body)
+    assert walked.question == data[12 : 12 + len(walked.question)] == QUESTION[:-4] + walked.question[-4:]
+    assert len(set(walked.targets)) == len(walked.targets)
+    assert set(walked.targets) == {target.to_wire() for target in expected.targets}
 
 
 @given(responses())
-def test_cname_targets_are_those_dnspython_reads(message: dns.message.Message) -> None:
+def test_nothing_but_ttls_is_changed_where_nothing_is_taken_out(message: dns.message.Message) -> None:
     data = message.to_wire(max_size=65_535)
-    read = dns.message.from_wire(data, one_rr_per_rrset=True)
-    expected = [rrset[0].target.canonicalize().to_wire() for rrset in read.answer if rrset.rdtype == 5]
-    assert list(walk(data).targets) == expected
+    walked = walk(data)
+    if not relayed(data).stripped:
+        assert data[12:].startswith(walked.question + untimed(walked, data))
+
+
+def untimed(walked: Walk, data: bytes) -> bytes:
+    """The body with the TTLs of the message that it came from."""
+    body, start = bytearray(walked.body), 12 + len(walked.question)
+    for at in walked.offsets:
+        body[at : at + 4] = data[start + at : start + at + 4]
+    return bytes(body)
+
+
+PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "192.168.0.0/16", "fd00::/8")))
+"""Those that `responses` draws from."""
+
+
+def any_private(record: Record) -> bool:
+    """Whether dnspython reads an address of a private network in it."""
+    _, rtype, rdata, _ = record
+    found: list[str] = [rdata.address] if rtype in (1, 28) else []
+    if rtype in (64, 65):
+        found += [str(one) for key in (4, 6) if key in rdata.params for one in rdata.params[key].addresses]
+    return any(ipaddress.ip_address(one) in network for one in found for network in PRIVATE)
+
+
+@given(responses())
+def test_private_addresses_are_found_wherever_they_stand(message: dns.message.Message) -> None:
+    data = message.to_wire(max_size=65_535)
+    expected = relayed(data)
+    records = expected.answer + expected.authority + expected.additional
+    assert walk(data).private == any(
+        any_private(one)
+        for one in records
+        if one in expected.answer + expected.additional or one[1] not in (64, 65)
+    )
+
+
+@given(responses())
+def test_what_is_relayed_is_relayed_again_as_it_is(message: dns.message.Message) -> None:
+    first = walk(message.to_wire(max_size=65_535))
+    counts = b"".join(count.to_bytes(2, "big") for count in (1, *first.counts))
+    again = walk(b"\0\0" + first.flags.to_bytes(2, "big") + counts + first.question + first.body)
+    assert again == first._replace(options=b"")
 
 
 def test_targets_are_lower_cased_and_in_order() -> None:
@@ -77,14 +121,10 @@ def test_targets_are_lower_cased_and_in_order() -> None:
     assert walk(data).targets == (from_text("b.www.example.org"), from_text("c.test"))
 
 
-def test_a_cname_in_authority_is_no_target() -> None:
-    assert walk(response(A, authority=(cname(b"\x01b\0"),))).targets == ()
-
-
 def test_octets_of_unknown_types_are_kept() -> None:
     """RFC 3597 3: what looks like a pointer in RDATA that we do not know is none."""
     rdata = bytes(range(256)) + b"\xc0\xff\xff\xff"
-    walked = walk(response(record(65_280, rdata), record(64, rdata), question=QNAME + b"\xff\x00\0\x01"))
+    walked = walk(response(record(65_280, rdata), record(66, rdata), question=QNAME + b"\xff\x00\0\x01"))
     assert walked.body.count(rdata) == 2 and walked.question == QNAME + b"\xff\x00\0\x01"
 
 
@@ -97,6 +137,156 @@ def test_a_response_without_a_question() -> None:
     assert (
         walked.question == walked.body == b"" and walked.rcode == registry.SERVFAIL and walked.lifetime == 0
     )
+
+
+def test_a_question_that_was_read_need_not_be_read_again() -> None:
+    data = response(A, cname(b"\x01b\0"), authority=(soa(9, 9),), more=(OPT,))
+    assert walk(data, 12 + len(QUESTION)) == walk(data)
+
+
+# Where records lead
+
+
+def https(target: bytes, parameters: bytes = b"", owner: bytes = TO_QNAME, rtype: int = 65) -> bytes:
+    return record(rtype, b"\0\1" + target + parameters, owner)
+
+
+B, C = b"\1b\4test\0", b"\1c\4test\0"
+TO_CNAME = (0xC000 | 12 + len(QUESTION) + 12).to_bytes(2, "big")
+"""A pointer to where the first CNAME leads, if it is the first record."""
+HINTED = b"\0\4\0\4\xc0\xa8\0\1"
+ALIAS = cname(B)
+
+LEADS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
+    "nowhere": (response(A), ()),
+    "to a name": (response(ALIAS), (B,)),
+    "to the qname": (response(cname(TO_QNAME)), (QNAME.lower(),)),
+    "twice to one name": (response(ALIAS, https(B)), (B,)),
+    "by HTTPS": (response(https(B)), (B,)),
+    "by SVCB": (response(https(B, rtype=64)), (B,)),
+    "by HTTPS to itself": (response(https(b"\0")), ()),
+    "on behind a CNAME": (response(ALIAS, https(C, owner=TO_CNAME)), (B, C)),
+    "on in the additional section": (response(https(B), more=(https(C, owner=B),)), (B, C)),
+    "on by a CNAME there": (response(https(B), more=(cname(C, owner=B),)), (B, C)),
+    "in authority, where nobody follows": (response(A, authority=(ALIAS, https(C))), ()),
+    "by DNAME, and the CNAME is missing": (
+        response(record(39, B, b"\xc0\x10")), (B, b"\3www" + B)
+    ),
+    "by DNAME and CNAME": (
+        response(record(39, B, b"\xc0\x10"), cname(b"\3www" + B)), (B, b"\3www" + B)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "targets"), LEADS.values(), ids=LEADS)
+def test_where_an_answer_leads(data: bytes, targets: tuple[bytes, ...]) -> None:
+    assert walk(data).targets == targets
+
+
+INSIDE = b"\xc0\xa8\1\1"
+PLACES: dict[str, tuple[bytes, bool]] = {
+    "A": (response(record(1, INSIDE)), True),
+    "AAAA": (response(record(28, b"\xfd" + b"\0" * 15)), True),
+    "AAAA, mapped": (response(record(28, b"\0" * 10 + b"\xff\xff" + INSIDE)), True),
+    "A, the second": (response(A, record(1, INSIDE)), True),
+    "A, behind a CNAME": (response(ALIAS, record(1, INSIDE, TO_CNAME)), True),
+    "A in additional": (response(A, more=(record(1, INSIDE, b"\1x\0"), OPT)), True),
+    "A in authority": (response(authority=(record(1, INSIDE, b"\1x\0"),)), True),
+    "ipv4hint": (response(https(b"\0", HINTED)), True),
+    "ipv6hint": (response(https(b"\0", b"\0\6\0\x10\xfe\x80" + b"\0" * 14)), True),
+    "the second hint": (response(https(b"\0", b"\0\4\0\x08\xc0\0\2\1" + INSIDE)), True),
+    "a hint twice": (response(https(b"\0", b"\0\4\0\4\xc0\0\2\1" + HINTED)), True),
+    "a hint in additional": (response(https(B), more=(https(b"\0", HINTED, B),)), True),
+    "SVCB": (response(https(b"\0", HINTED, rtype=64)), True),
+    "behind the OPT": (response(A, more=(OPT, record(1, INSIDE))), False),
+    "of a name that was not asked for": (response(A, record(1, INSIDE, B)), False),
+    "another parameter": (response(https(b"\0", b"\0\x05\0\4" + INSIDE)), False),
+    "too short": (response(record(1, INSIDE[:3])), False),
+    "too long": (response(record(1, INSIDE + b"\0")), False),
+    "another type": (response(record(2, INSIDE[:1] + b"\0")), False),
+    "outside": (response(A, record(28, b"\x20\1\x0d\xb8" + b"\0" * 12)), False),
+}
+
+
+@pytest.mark.parametrize(("data", "private"), PLACES.values(), ids=PLACES)
+def test_what_leads_inside(data: bytes, private: bool) -> None:
+    assert walk(data).private == private
+
+
+# What belongs to the question
+
+OTHER = record(1, b"\xc0\0\2\x09", B)
+STRANGE: dict[str, tuple[bytes, int]] = {
+    "another name": (response(A, OTHER), 1),
+    "another name first": (response(OTHER, A), 1),
+    "nothing but another name": (response(OTHER), 0),
+    "a name above": (response(A, record(1, b"1234", b"\xc0\x10")), 1),
+    "a name below": (response(A, record(1, b"1234", b"\1a\xc0\x0c")), 1),
+    "another class": (response(A, record(1, b"1234", rclass=3)), 1),
+    "where another name leads": (response(A, cname(C, owner=B), record(1, b"1234", C)), 1),
+    "a DNAME of another name": (response(A, record(39, C, B)), 1),
+    "its signature": (response(A, record(46, b"\0\x27xx", B)), 1),
+    "the qname in other letters": (response(A, record(1, b"1234", QNAME.upper())), 2),
+    "the qname spelled out": (response(record(1, b"1234", QNAME), record(1, b"5678", QNAME)), 2),
+    "the end before the chain": (response(record(1, b"1234", B), ALIAS), 2),
+    "a chain, its end spelled out": (response(ALIAS, record(1, b"1234", B.upper())), 2),
+    "a chain that points to a name": (
+        response(cname(b"\xc0\x10"), record(1, b"1234", b"\xc0\x10")), 2
+    ),
+    "signatures of the chain": (
+        response(ALIAS, record(46, b"\0\5xx"), record(46, b"\0\1xx", TO_CNAME)), 3
+    ),
+    "a DNAME, its signature and its CNAME": (
+        response(record(39, B, b"\xc0\x10"), record(46, b"\0\x27xx", b"\xc0\x10"), cname(b"\3www" + B)), 3
+    ),
+    "data where a DNAME leads": (
+        response(record(39, B, b"\xc0\x10"), record(1, b"1234", b"\3www" + B)), 2
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "left"), STRANGE.values(), ids=STRANGE)
+def test_an_answer_holds_what_belongs_to_its_question(data: bytes, left: int) -> None:
+    """MaginotDNS: what nobody asked for is believed by nobody."""
+    assert walk(data).counts[0] == left
+
+
+def test_what_is_left_when_something_is_taken_out() -> None:
+    ns = record(2, b"\2ns" + TO_QNAME)
+    data = response(OTHER, record(15, b"\0\1" + B), authority=(ns,), more=(record(1, b"1234", B), COOKIE))
+    walked = walk(data)
+    assert walked.counts == (1, 1, 0) and walked.options == COOKIE[11:]
+    assert walked.body == record(15, b"\0\1" + B) + record(2, b"\2ns" + QNAME)
+    assert walk(response(OTHER, ALIAS, rcode=7, more=(record(41, b"", b"\0", 1 << 24),))).rcode == 23
+
+
+# TTLs of one RRset (RFC 2181 5.2)
+
+UNEVEN: dict[str, tuple[bytes, tuple[int, ...]]] = {
+    "two addresses": (response(A, record(1, b"1234", ttl=59)), (59, 59)),
+    "with another RRset between": (
+        response(A, record(16, b"\0", ttl=9), record(1, b"1234", ttl=59)), (59, 9, 59)
+    ),
+    "spelled in two ways": (response(A, record(1, b"1234", QNAME.upper(), 59)), (59, 59)),
+    "types differ": (response(A, record(28, bytes(16), ttl=59)), (60, 59)),
+    "names differ": (response(cname(B, 9), A[:-4] + b"1234"), (9, 60)),
+    "links differ": (response(cname(B, 9), cname(C, 8, TO_CNAME), record(1, b"1234", C, 7)), (9, 8, 7)),
+    "a signature": (response(A, record(46, b"\0\1xx", ttl=50)), (50, 50)),
+    "a signature of something else": (response(A, record(46, b"\0\2xx", ttl=50)), (60, 50)),
+    "in authority": (response(authority=(record(2, B, ttl=9), record(2, C, ttl=8))), (8, 8)),
+    "in additional": (response(A, more=(record(1, b"1", B, 8), record(1, b"2", B, 9))), (60, 8, 8)),
+    "in two sections": (response(A, authority=(record(1, b"1234", ttl=7),)), (60, 7)),
+    "an SOA and its signature": (
+        response(rcode=3, authority=(soa(300, 60), record(46, b"\0\6xx", ttl=300))), (60, 60)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "ttls"), UNEVEN.values(), ids=UNEVEN)
+def test_the_ttls_of_an_rrset_are_equal(data: bytes, ttls: tuple[int, ...]) -> None:
+    walked = walk(data)
+    assert walked.ttls == ttls
+    assert [int.from_bytes(walked.body[at : at + 4], "big") for at in walked.offsets] == list(ttls)
 
 
 # The OPT (RFC 6891)
@@ -152,7 +342,6 @@ LIVES: dict[str, tuple[bytes, int]] = {
     # What was asked decides what is an answer (RFC 2308 2.2).
     "CNAME, asked for": (response(cname(b"\x01b\0", 30), question=TYPE_CNAME), 30),
     "anything, asked for ANY": (response(cname(b"\x01b\0", 30), question=TYPE_ANY), 30),
-    "an answer to nothing": (header(questions=0, answer=1) + record(1, b"1234", b"\x01a\0"), 0),
     # Failures are not kept here.
     "SERVFAIL": (response(A, rcode=2), 0),
     "REFUSED": (response(A, authority=(soa(300, 60),), rcode=5), 0),
@@ -174,7 +363,7 @@ def test_the_soa_is_given_the_ttl_it_is_kept_for() -> None:
 
 
 def test_ttls_are_capped_one_by_one() -> None:
-    data = response(*(record(1, b"1234", ttl=ttl) for ttl in (1, TTL_CAP, *OVER_CAP)))
+    data = response(*(record(300 + at, b"", ttl=ttl) for at, ttl in enumerate((1, TTL_CAP, *OVER_CAP))))
     assert walk(data).ttls == (1, *[TTL_CAP] * 5)
 
 
@@ -210,6 +399,15 @@ BAD: dict[str, bytes] = {
     "a CNAME that ends before its RDATA": response(cname(b"\x01b\0\0")),
     "a CNAME with octets behind its pointer": response(cname(TO_QNAME + b"\0")),
     "too many records": header(answer=1300) + QUESTION + A * 1300,
+    "an answer to nothing": header(questions=0, answer=1) + record(1, b"1234", b"\x01a\0"),
+    "a DNAME that ends before its RDATA": response(record(39, b"\x01b\0\0")),
+    "an HTTPS record without TargetName": response(record(65, b"\0\1")),
+    "an HTTPS record with half a TargetName": response(record(65, b"\0\1\1b")),
+    "an HTTPS record with a pointer": response(record(65, b"\0\1" + TO_QNAME)),
+    "an HTTPS record with half a parameter": response(record(65, b"\0\1\0\0\4")),
+    "an SVCB record with half a hint": response(record(64, b"\0\1\0\0\4\0\x04" + b"123")),
+    "more than TCP carries with an OPT of ours": response(record(16, b"x" * 64_600)),
+    "too many DNAME records": response(*[record(39, B, b"\xc0\x10")] * 5),
 }
 
 
@@ -220,8 +418,7 @@ def test_what_cannot_be_relayed(data: bytes) -> None:
 
 
 def test_as_many_records_as_are_read() -> None:
-    count = MAX_STEPS // RECORD_STEPS
-    assert count == 1200
+    count = MAX_RECORDS
     assert len(walk(header(answer=count) + QUESTION + A * count).ttls) == count
     with pytest.raises(WireError, match="more records"):
         walk(header(answer=count + 1) + QUESTION + A * (count + 1))
@@ -234,62 +431,11 @@ def test_as_long_a_chain_as_is_followed() -> None:
         walk(response(*chain))
 
 
-# Names behind pointers (RFC 1035 4.1.4)
-
-BODY = header() + b"\x01a\0" + b"\x01b\xc0\x0c" + b"\xc0\x0f" + b"\x01c\xc0\x13"
-"""12: a. | 15: b. → 12 | 19: → 15 | 21: c. → 19"""
-
-NAMES = {12: b"\x01a\0", 14: b"\0", 15: b"\x01b\x01a\0", 19: b"\x01b\x01a\0", 21: b"\x01c\x01b\x01a\0"}
-
-
-@pytest.mark.parametrize(("offset", "name"), NAMES.items())
-def test_pointers_are_followed_back(offset: int, name: bytes) -> None:
-    assert read_name(BODY, offset) == name
-
-
-NO_NAMES: dict[str, bytes] = {
-    "nothing": b"",
-    "a pointer to itself": b"\xc0\x0c",
-    "a pointer to the next octet": b"\xc0\x0d\0",
-    "a pointer that comes back": b"\x01a\xc0\x0c",
-    "a pointer beyond the end": b"\xff\xff",
-    "a pointer into the header": b"\xc0\x0b",
-    "half a pointer": b"\x01a\xc0",
-    "a label of type 01": b"\x41" * 70,
-    "a label that runs out": b"\x05abc",
-    "no root": b"\x01a",
-    "256 octets": b"\x01a" * 126 + b"\x02bb\0",
-}
-
-
-@pytest.mark.parametrize("octets", NO_NAMES.values(), ids=NO_NAMES)
-def test_what_is_no_name(octets: bytes) -> None:
-    with pytest.raises(WireError):
-        read_name(header() + octets, 12)
-
-
-def test_255_octets_are_a_name() -> None:
-    octets = b"\x01a" * 125 + b"\x02bb\0"
-    assert len(read_name(header() + octets + b"\1c", 12)) == len(octets) == 254
-    assert len(read_name(header() + b"\x01a" * 127 + b"\0", 12)) == 255
-
-
-def test_two_pointers_that_point_at_each_other() -> None:
-    data = header() + b"\xc0\x0e\xc0\x0c"
-    for offset in (12, 14):
-        with pytest.raises(WireError):
-            read_name(data, offset)
-
-
-def test_a_ladder_of_pointers_is_left_after_so_many_rungs() -> None:
-    rungs = [0xC000 | 12 + 1 + 2 * (number - 1) for number in range(1, MAX_HOPS + 2)]
-    data = header() + b"\0" + b"\xc0\x0c" + b"".join(rung.to_bytes(2, "big") for rung in rungs[:-1])
-    assert read_name(data, 13 + 2 * (MAX_HOPS - 1)) == b"\0"
-    with pytest.raises(WireError, match="lead back"):
-        read_name(data, 13 + 2 * MAX_HOPS)
-
-
 # What holds for any octets
+
+
+MOST_LOOKS = 8_000
+"""Looks at a message: each takes a tenth of a microsecond, with all that is done about it."""
 
 
 def check_walk(data: bytes) -> Walk | None:
@@ -298,14 +444,14 @@ def check_walk(data: bytes) -> Walk | None:
     try:
         walked = walk(counted)
     except WireError:
-        assert counted.looks < 12_000
+        assert counted.looks < MOST_LOOKS
         return None
-    assert counted.looks < 12_000
+    assert counted.looks < MOST_LOOKS
     assert sum(walked.counts) == len(walked.offsets) == len(walked.ttls)
     assert all(0 <= ttl <= TTL_CAP for ttl in walked.ttls) and 0 <= walked.lifetime <= TTL_CAP
     ends = [*walked.offsets, len(walked.body)][1:]
     assert all(at + 4 <= end for at, end in zip(walked.offsets, ends, strict=False))
-    assert data[12:].startswith(walked.question + walked.body)
+    assert [int.from_bytes(walked.body[at : at + 4], "big") for at in walked.offsets] == list(walked.ttls)
     assert len(walked.targets) <= MAX_CHAIN
     assert all(name_end(target, 0) == len(target) for target in walked.targets)
     return walked
@@ -334,9 +480,9 @@ def test_any_change_to_a_valid_response(message: dns.message.Message, data: st.D
 def test_every_cut_of_a_valid_response_is_noticed(message: dns.message.Message, data: st.DataObject) -> None:
     octets = message.to_wire(max_size=65_535)
     walked = walk(octets)
-    end = 12 + len(walked.question) + len(walked.body)
-    cut = data.draw(st.integers(0, end - 1))
-    assert check_walk(octets[:cut]) is None
+    if not relayed(octets).stripped:
+        end = 12 + len(walked.question) + len(walked.body)
+        assert check_walk(octets[: data.draw(st.integers(0, end - 1))]) is None
 
 
 @pytest.mark.parametrize("data", HOSTILE_RESPONSES.values(), ids=HOSTILE_RESPONSES)
