@@ -4,6 +4,7 @@
 name and type. What it answers is an `Answer`, as a rule's would be:
 
     a name with records        those of the type asked; none of that type: NODATA (no records)
+    ANY                        its smallest RRset (RFC 8482 4.1)
     an alias (CNAME)           the CNAME, for every type; whoever asks follows it
     below a wildcard           as for the wildcard, if nothing nearer exists (RFC 4592 2.2.1)
     everything else            None: the question goes its ordinary way
@@ -205,12 +206,13 @@ class _Owner:
             target, ttl = self.target()
             return _alias(target, ttl)
         by_type = {rtype: _answer(rtype, data, self._ttls[rtype]) for rtype, data in self._records.items()}
-        if len(by_type) == 1:
-            by_type[registry.ANY] = next(iter(by_type.values()))
-        else:
-            every = tuple(record for answer in by_type.values() for record in answer.records)
-            by_type[registry.ANY] = Answer(records=every, ttl=min(self._ttls.values()))
+        by_type[registry.ANY] = min(by_type.values(), key=_weight)
         return _Name(by_type, _NODATA)
+
+
+def _weight(answer: Answer) -> int:
+    """Octets of its RDATA."""
+    return sum(len(record.rdata) for record in answer.records)
 
 
 def _answer(rtype: int, data: Iterable[bytes], ttl: int) -> Answer:
