@@ -21,7 +21,6 @@ COUNTERS: Final = {
     "failures_remembered": "answered with SERVFAIL because the same question had failed just before",
     "forwarded": "questions sent to an upstream, merged ones counted once",
     "merged": "questions that joined an equal one in flight",
-    "limited": "cut short or dropped because its client's network asked too often",
     "refused": "clients outside the allowed networks, and questions we do not serve",
     "malformed": "messages answered with FORMERR, NOTIMP or BADVERS",
     "ignored": "messages that got silence: no queries at all",
@@ -66,7 +65,6 @@ class Counters:
     failures_remembered: int
     forwarded: int
     merged: int
-    limited: int
     refused: int
     malformed: int
     ignored: int

@@ -33,11 +33,11 @@ _FLOW_COST: Final = 190
 class Flow:
     """A relayed answer of one flow. `until`: seconds on the caller's clock when it needs renewing."""
 
-    __slots__ = ("_query", "_relay", "tail", "until")
+    __slots__ = ("query", "relay", "tail", "until")
 
     def __init__(self, query: Query, relay: Relay, now: float) -> None:
-        self._query = query
-        self._relay = relay
+        self.query = query
+        self.relay = relay
         self.tail = b""
         self.until = 0.0
         self.renew(now)
@@ -45,16 +45,16 @@ class Flow:
     @property
     def octets(self) -> int:
         """What the answer weighs: as it is sent, and as it was relayed."""
-        return len(self.tail) + self._relay.octets
+        return len(self.tail) + self.relay.octets
 
     def renew(self, now: float) -> bool:
         """Render the answer for the present second; False when it is too old to be given, or should be
         fetched again, which is not decided here."""
-        relay = self._relay
+        relay = self.relay
         age = int(now - relay.stored)
         if age >= relay.lifetime or now >= relay.due:
             return False
-        self.tail = relay.render(self._query, age)[2:]
+        self.tail = relay.render(self.query, age)[2:]
         self.until = relay.stored + age + 1
         return True
 

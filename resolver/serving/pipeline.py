@@ -40,6 +40,7 @@ from resolver.records.counters import Counters
 from resolver.rules.model import ALLOWED, BLOCKED
 from resolver.rules.side import Answer
 from resolver.serving.admission import DROPPED, SERVED, SLIPPED, Admission
+from resolver.serving.bootstrap import Bootstrap
 from resolver.serving.cookies import CookieJar
 from resolver.serving.failures import Failure
 from resolver.serving.flows import Flow, FlowTable
@@ -50,7 +51,7 @@ from resolver.serving.routes import Routes
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.waiter import SILENCE, Sink, Waiter
 from resolver.settings import Dns
-from resolver.upstreams import UpstreamAddress
+from resolver.upstreams import UpstreamAddress, bootstraps
 
 _TRUNCATED: Final = registry.TC >> 8
 """TC as a bit of a message's third octet."""
@@ -86,10 +87,12 @@ class Pipeline:
         self.resolution: Final = Resolution(settings, admission, self.counters, clock, self._deliver)
         terms = Terms(settings.strategy, settings.randomize_case, settings.cookies)
 
-        def make(addresses: Sequence[UpstreamAddress]) -> Forwarder:
-            resolution = self.resolution
+        wheel, answered = self.resolution.wheel, self.resolution.answered
+        self._bootstrap = Bootstrap(bootstraps(settings.bootstrap, upstreams), chance, clock, wheel)
+
+        def make(group: Sequence[UpstreamAddress]) -> Forwarder:
             return Forwarder(
-                addresses, terms, chance, clock, self.counters, resolution.wheel, resolution.answered
+                group, terms, chance, clock, self.counters, wheel, answered, self._bootstrap.places
             )
 
         self.routes: Final = Routes(upstreams, make)
@@ -123,7 +126,13 @@ class Pipeline:
 
     def close(self) -> None:
         """Stop asking upstreams."""
+        self._bootstrap.close()
         self.resolution.close()
+
+    def outdated(self, key: bytes, flow: Flow) -> None:
+        """A flow can be given no longer, or should be made anew: its question comes to `handle` next."""
+        self.flows.forget(key)
+        self.resolution.remember(flow.query, flow.relay)
 
     def handle(self, data: bytes, host: str, udp: bool, sink: Sink, peer: object) -> bytes | None:
         """The reply to send now; None: silence, or later through `sink(peer, reply)`; SILENCE: never.
@@ -154,8 +163,16 @@ class Pipeline:
             return reply_with(query, registry.FORMERR, (0, 0, 0), b"")
         reply = self._decide(data, query, host, udp, sink, peer)
         if reply and udp and host not in known:
-            return self.admission.temper(host, query, reply, bool(query.options) and self._cookies.valid)
+            return self._tempered(host, query, reply, bool(query.options) and self._cookies.valid)
         return reply
+
+    def _tempered(self, host: str, query: Query, reply: bytes, proven: bool) -> bytes | None:
+        """The reply for a client with limits; `proven`: its cookie says that its address is its own."""
+        tempered = self.admission.temper(host, query, reply, proven)
+        if tempered is not reply:
+            self.counters.limited += 1
+            self.counters.slipped += tempered is not None
+        return tempered
 
     def _decide(
         self, data: bytes, query: Query, host: str, udp: bool, sink: Sink, peer: object
@@ -194,6 +211,7 @@ class Pipeline:
             return None if udp else SILENCE
         if verdict == SLIPPED:
             self.counters.limited += 1
+            self.counters.slipped += 1
             return truncated(query)
         self.counters.refused += 1
         return failure(query, registry.REFUSED, registry.EDE_PROHIBITED, "this network is not served here")
@@ -419,7 +437,7 @@ class Pipeline:
         else:
             reply = self._resolved(waiter, asked, found, now)[0]
         if reply and waiter.udp and waiter.host not in self.admission.known:
-            reply = self.admission.temper(waiter.host, waiter.query, reply)
+            reply = self._tempered(waiter.host, waiter.query, reply, proven=False)
         if reply is not None:
             waiter.sink(waiter.peer, reply)
 

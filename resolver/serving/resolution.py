@@ -169,9 +169,16 @@ class Resolution:
         if stale is None:
             return
         # Whoever asks while the exchange goes on has waited long enough as well.
-        self.failures.note(key, now, None)
+        self.failures.note(key, now, None, stale=True)
         waiters, exchange.waiters = exchange.waiters, []
         self._give(waiters, exchange.query, stale, now)
+
+    def remember(self, query: Query, relay: Relay) -> None:
+        """Keep what only flows still know: names that are asked all the time come by here seldom, and a flood
+        of others may have pushed them out."""
+        key = query.cache_key
+        if self.cache.get(key, self._clock()) is None:
+            self.cache.keep(key, relay, relay.octets)
 
     def answered(self, exchange: Exchange, walk: Walk | None) -> None:
         """An exchange has ended: keep what is worth keeping, and serve everyone who waits for it."""
@@ -180,8 +187,7 @@ class Resolution:
         relay = Relay(walk, now) if walk is not None else None
         found: Relay | Failure
         if relay is not None and relay.rcode in _GOOD:
-            if relay.lifetime > 0:
-                self.cache.put(key, relay)
+            self.cache.put(key, relay)
             if self.failures:
                 self.failures.forget(key)
             found = relay

@@ -9,10 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from tests.bench import compiles, lists, lookups, rates, swaps
+from tests.bench import compiles, lists, lookups, rates, stages, swaps
 
 MEASURES: dict[str, Callable[[], None]] = {
     "rates": rates.main,
+    "stages": stages.main,
     "swaps": swaps.main,
     "lists": lists.main,
     "lookups": lookups.main,
