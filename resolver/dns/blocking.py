@@ -62,6 +62,10 @@ def soa(ttl: int, owner: bytes = _QNAME) -> bytes:
     return record(registry.SOA, ttl, owner + _RNAME + _TIMERS(1, 3600, 1200, 604_800, ttl), owner)
 
 
+NEGATIVE_OCTETS: Final = len(soa(0))
+"""What the records of a negative answer weigh."""
+
+
 class BlockAnswers:
     """The answers of one policy to blocked questions. `why` is what clients may be told that ask for it."""
 
@@ -91,7 +95,7 @@ class BlockAnswers:
         """The reply to a blocked question: EDE 15 where the query had an OPT, AD clear, and whatever
         belongs to this client alone (`Query.extras`)."""
         if query.extras:
-            return self._whole(query, self._form(query) if query.options else _SENTENCE)
+            return self._whole(query, self._form(query))
         head, _, tail = self.ready(query)
         return query.id.to_bytes(2, "big") + head + query.question + tail
 
@@ -99,7 +103,7 @@ class BlockAnswers:
         """The shared parts of that reply. What belongs to one client alone (`Query.extras`) is not in it."""
         kind = query.qtype if query.qtype in self._by_type else 0
         edns = query.size != NO_EDNS
-        form = self._form(query) if query.options else _SENTENCE
+        form = self._form(query)
         key = (kind, len(query.question), query.flags & KEPT_FLAGS, edns, query.dnssec, form)
         found = self._ready.get(key)
         if found is None:
@@ -110,13 +114,22 @@ class BlockAnswers:
             found = self._ready[key] = (whole[2:12], end, whole[end:])
         return found
 
+    def opts(self, query: Query) -> tuple[bytes, bytes]:
+        """The OPT records, without and with DO, for a reply of somebody else's making to this client that
+        blocks as well and has at most an SOA (`NEGATIVE_OCTETS`)."""
+        return self._opts[self._fitting(query, NEGATIVE_OCTETS) if query.options else _SENTENCE]
+
     def _form(self, query: Query) -> int:
-        """Which OPT this client gets: the sentence, unless it asks for data and there is some; of the data
-        the most that fits into a UDP reply to it."""
+        """Which OPT this client gets in a reply of ours."""
+        return self._fitting(query, len(self._section(query)[2])) if query.options else _SENTENCE
+
+    def _fitting(self, query: Query, octets: int) -> int:
+        """The sentence, unless this client asks for data and there is some; of the data the most that fits
+        into a UDP reply whose records weigh `octets`."""
         last = len(self._opts) - 1
         if last == _SENTENCE or not asks(query.options):
             return _SENTENCE
-        rest = 12 + len(query.question) + len(self._section(query)[2]) + len(query.extras)
+        rest = 12 + len(query.question) + octets + len(query.extras)
         for form in range(_SENTENCE + 1, last):
             if rest + len(self._opts[form][0]) <= query.udp_limit:
                 return form

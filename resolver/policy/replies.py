@@ -72,7 +72,8 @@ FORGED: Final = _opts(registry.EDE_FORGED, "answered by the policy of this netwo
 """The OPT records of an answer that a rule gives in place of the real one."""
 OWN: Final = PLAIN_OPT
 """Those of a record of our own."""
-_BLOCKED: Final = _opts(*BLOCKED_REASON)
+BLOCKED: Final = _opts(*BLOCKED_REASON)
+"""Those of an answer in which a rule denies a name."""
 _REBOUND: Final = _opts(registry.EDE_BLOCKED, "a public name must not lead into this private network")
 _TOO_LONG: Final = _opts(registry.EDE_INVALID_DATA, "the answer of a rule does not fit into a message")
 
@@ -126,15 +127,18 @@ def follow(answer: Answer, query: Query) -> Query | None:
     return led
 
 
-def forge(query: Query, answer: Answer, ttl: int, now: float, opts: Opts = FORGED) -> Relay:
+def forge(
+    query: Query, answer: Answer, ttl: int, now: float, opts: Opts = FORGED, blocked: Opts = BLOCKED
+) -> Relay:
     """The answer that needs nobody else. `ttl` is the policy's, for rules that name none; seconds.
 
-    `opts` say whether it is FORGED or our OWN; what a rule denies is Blocked, what we do not have is not.
+    `opts` say whether it is FORGED or our OWN; what a rule denies is `blocked` (as this client is told of
+    it), what we do not have is not.
     """
     ttl = min(answer.ttl or ttl, TTL_CAP)
     rcode = answer.rcode if answer.rcode <= registry.RCODE_MASK else registry.SERVFAIL
     if rcode or not answer.records:
-        return Relay(_negative(query, rcode, ttl), now, _BLOCKED if opts is FORGED else opts)
+        return Relay(_negative(query, rcode, ttl), now, blocked if opts is FORGED else opts)
     target = cname_of(answer)
     chosen = (
         [Record(registry.CNAME, target)]

@@ -306,7 +306,8 @@ class Pipeline:
         led = follow(answer, query)
         if led is None:
             self.counters.answered += 1
-            relay = forge(query, answer, self.snapshot.ttl, self._clock(), opts)
+            snapshot = self.snapshot
+            relay = forge(query, answer, snapshot.ttl, self._clock(), opts, snapshot.blocks.opts(query))
             return self._own(waiter, relay)
         waiter = waiter._replace(led=answer, opts=opts)
         here = self._known_here(led)

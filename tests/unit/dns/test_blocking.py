@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns import registry
-from resolver.dns.blocking import BLOCKED_REASON, BlockAnswers, Mode
+from resolver.dns.answers import reply
+from resolver.dns.blocking import BLOCKED_REASON, BlockAnswers, Mode, soa
 from resolver.dns.edns import written
 from resolver.dns.query import Query, parse_query
 from resolver.policy.model import WhyPolicy
@@ -274,6 +275,21 @@ def test_data_never_makes_a_reply_too_long(name: str, payload: int) -> None:
             "the addresses alone may be too long; the text adds nothing"
         )
         assert dns.message.from_wire(octets).question == message.question
+
+
+def test_others_who_block_say_the_same() -> None:
+    """For a rule that denies a name in its own way: the same text, as far as it fits beside an SOA."""
+    answers = BlockAnswers("address", 10, ("192.0.2.80",), why=LONG)
+    for message in (make_query(NAME), asking(10, b"12345678")):
+        assert answers.opts(query_of(message)) == BlockAnswers("null", 0).opts(query_of(make_query(NAME)))
+    tight = asking(name=LONG_NAME, payload=512)
+    for message, size in ((asking(), 1232), (asking(payload=512), 512), (tight, 512)):
+        for dnssec, opt in enumerate(answers.opts(query_of(message))):
+            octets = reply(query_of(message), 3, (0, 1, 0), soa(10), opt)
+            read = dns.message.from_wire(octets)
+            assert len(octets) <= size and bool(read.ednsflags & dns.flags.DO) == bool(dnssec)
+            text = text_of(read)
+            assert text is None if message is tight else json.loads(text or "")["c"] == list(LONG.contact)
 
 
 def test_what_is_one_clients_own_is_shared_with_nobody() -> None:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.dns import registry
+from resolver.dns.blocking import BlockAnswers
 from resolver.dns.names import from_text
 from resolver.dns.query import Query, parse_query
 from resolver.dns.rdata import from_words
@@ -114,6 +115,15 @@ def test_an_answer_of_a_rule(case: Case, edns: bool, dnssec: bool) -> None:
         [(read.question[0].name, TTL)] if case.soa else []
     )
     assert relay.lifetime == (TTL if case.soa or case.found else 0) and relay.stored == 5.0
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{number} {c.qtype}" for number, c in enumerate(CASES)])
+def test_what_is_said_of_a_name_that_is_denied(case: Case) -> None:
+    """Given with what the policy says of blocks; other answers have nothing to do with it."""
+    query = query_of(case.qtype)
+    why = BlockAnswers("null", 10, reason=(registry.EDE_PROHIBITED, "by the school")).opts(query)
+    read = dns.message.from_wire(forge(query, case.answer, TTL, 0.0, blocked=why).render(query, 0))
+    assert errors(read) == [18 if case.error == 15 else case.error]
 
 
 @pytest.mark.parametrize(
