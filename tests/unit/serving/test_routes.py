@@ -10,7 +10,7 @@ from resolver.dns.names import from_text
 from resolver.serving.routes import Routes
 from resolver.upstreams import Upstream, UpstreamAddress, read_upstream
 from tests.support import behaviours as do
-from tests.support.upstream import ScriptedUpstream
+from tests.support.upstream import Script, ScriptedUpstream
 from tests.unit.serving.ground import addresses, extended_errors, ground, snapshot
 
 
@@ -79,7 +79,7 @@ def named(upstream: ScriptedUpstream, *names: str) -> UpstreamAddress:
 async def test_names_of_the_inside_stay_inside() -> None:
     """Special names go to an upstream of their own, private addresses may come from it, and nobody else is
     asked when it is silent. A block still wins, and localhost is localhost."""
-    inner = {
+    inner: Script = {
         "host.home.arpa": do.answer("A 192.168.7.1"),
         "1.7.168.192.in-addr.arpa": do.answer("PTR host.home.arpa."),
         "ill.home.arpa": do.failed(),

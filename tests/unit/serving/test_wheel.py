@@ -18,7 +18,8 @@ def clock() -> Clock:
 
 
 async def test_it_calls_when_the_time_has_come(clock: Clock) -> None:
-    wheel, called = Wheel(clock), []
+    wheel = Wheel(clock)
+    called: list[object] = []
     wheel.at(clock.now + 1.0, called.append, "later")
     wheel.at(clock.now + 0.1, called.append, "soon")
     clock.advance(0.5)
@@ -30,7 +31,8 @@ async def test_it_calls_when_the_time_has_come(clock: Clock) -> None:
 
 
 async def test_it_rests_when_nothing_waits(clock: Clock) -> None:
-    wheel, called = Wheel(clock), []
+    wheel = Wheel(clock)
+    called: list[object] = []
     assert wheel.timer is None
     wheel.at(clock.now, called.append, 1)
     clock.advance(1.0)
@@ -39,7 +41,8 @@ async def test_it_rests_when_nothing_waits(clock: Clock) -> None:
 
 
 async def test_whoever_is_called_may_wait_again(clock: Clock) -> None:
-    wheel, called = Wheel(clock), []
+    wheel = Wheel(clock)
+    called: list[object] = []
 
     def again(count: int) -> None:
         called.append(count)
@@ -55,7 +58,8 @@ async def test_whoever_is_called_may_wait_again(clock: Clock) -> None:
 
 
 async def test_nobody_is_called_after_the_end(clock: Clock) -> None:
-    wheel, called = Wheel(clock), []
+    wheel = Wheel(clock)
+    called: list[object] = []
     wheel.at(clock.now, called.append, 1)
     wheel.close()
     clock.advance(1.0)
