@@ -184,7 +184,7 @@ class Resolution:
         """An exchange has ended: keep what is worth keeping, and serve everyone who waits for it."""
         key, now = exchange.query.cache_key, self._clock()
         self._in_flight.pop(key, None)
-        relay = Relay(walk, now) if walk is not None else None
+        relay = Relay(walk, now, ttls=self._ttls) if walk is not None else None
         found: Relay | Failure
         if relay is not None and relay.rcode in _GOOD:
             self.cache.put(key, relay)
