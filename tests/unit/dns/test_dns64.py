@@ -23,7 +23,7 @@ from tests.support.client import make_query, rdatas
 
 OWN = "2001:db8:64::/96"
 
-# RFC 6052 2.4, table 3: 192.0.2.33 in prefixes of every length.
+# RFC 6052 2.4: 192.0.2.33 in prefixes of every length.
 EMBEDDED = {
     "2001:db8::/32": "2001:db8:c000:221::",
     "2001:db8:100::/40": "2001:db8:1c0:2:21::",

@@ -142,7 +142,7 @@ def test_one_form_is_written(value: str, written: str) -> None:
 
 # For people only: written without loss, and refused or different when it is read.
 SHOWN = {
-    (23, None): "RCODE23;;",
+    (24, None): "RCODE24;;",
     (16, None): "BADVERS;;",
     (0, Record(6, b"\1\2")): r"NOERROR;SOA;\# 2 0102",
     (0, Record(65280, b"")): r"NOERROR;TYPE65280;\# 0",
