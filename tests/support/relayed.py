@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dns.message
 import dns.name
-import dns.rdata
 import dns.rdatatype
 import dns.rrset
 
@@ -14,8 +13,14 @@ LEADING = (dns.rdatatype.CNAME, dns.rdatatype.DNAME, dns.rdatatype.SVCB, dns.rda
 
 WEEK = 604_800
 
-Record = tuple[dns.name.Name, int, dns.rdata.Rdata, int]
-"""Owner, type, RDATA and TTL in seconds."""
+
+class Record(NamedTuple):
+    """One record; `rdata` is dnspython's, of the type's own class, `ttl` in seconds."""
+
+    owner: dns.name.Name
+    rtype: int
+    rdata: Any
+    ttl: int
 
 
 class Relayed(NamedTuple):
@@ -84,4 +89,6 @@ def _even(section: list[dns.rrset.RRset], authority: bool = False) -> list[Recor
             ttl = min(ttl, rrset[0].minimum)
         key = rrset.name, _covers(rrset)
         ttls[key] = min(ttl, ttls.get(key, ttl))
-    return [(rrset.name, int(rrset.rdtype), rrset[0], ttls[rrset.name, _covers(rrset)]) for rrset in section]
+    return [
+        Record(rrset.name, int(rrset.rdtype), rrset[0], ttls[rrset.name, _covers(rrset)]) for rrset in section
+    ]

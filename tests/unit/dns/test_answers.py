@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import dns.edns
 import dns.flags
 import dns.message
@@ -19,6 +21,7 @@ from resolver.dns.records import TTL_CAP, walk
 from resolver.errors import WireError
 from tests.support.client import make_query
 from tests.support.messages import QUESTION, TO_QNAME, header, queries, record, responses
+from tests.support.relayed import Record, relayed
 
 NAME = "wWw.eXample.oRg"
 
@@ -84,8 +87,7 @@ def test_a_failure_says_why(edns: bool) -> None:
     """RFC 8914 2: in an OPT, so only to a client that sent one."""
     read = dns.message.from_wire(failure(ask(edns=edns), registry.SERVFAIL, 22, "no upstream answered"))
     assert read.rcode() == dns.rcode.SERVFAIL and not read.answer + read.authority
-    found = [(o.code, o.text) for o in read.options if isinstance(o, dns.edns.EDEOption)]
-    assert found == ([(22, "no upstream answered")] if edns else [])
+    assert errors(read) == ([(22, "no upstream answered")] if edns else [])
 
 
 def test_truncated_holds_nothing() -> None:
@@ -108,34 +110,35 @@ def test_any_gets_little(edns: bool) -> None:
 
 @given(responses(), st.integers(0, 700_000), st.booleans())
 def test_a_relayed_answer_is_the_upstreams(message: dns.message.Message, age: int, edns: bool) -> None:
-    """Equal but for the ID, the flags, the OPT and the TTLs, which have been counted down."""
+    """Equal but for ID, flags, OPT, what does not belong, and the TTLs, which are counted down."""
     data = message.to_wire(max_size=65_535)
     asked = message.question[0]
     query = query_of(make_query(NAME, dns.rdatatype.to_text(asked.rdtype), edns=edns, number=7))
-    octets = relay(data).render(query, age)
-    original = dns.message.from_wire(data, one_rr_per_rrset=True)
-    read = dns.message.from_wire(octets, one_rr_per_rrset=True)
+    expected = relayed(data)
+    read = dns.message.from_wire(relay(data).render(query, age), one_rr_per_rrset=True)
     assert read.id == 7 and read.rcode() == message.rcode() and read.question == message.question
     assert (read.edns == 0) == edns
-    for section in ("answer", "authority", "additional"):
-        was, now = getattr(original, section), getattr(read, section)
-        assert [(r.name, r.rdtype, list(r)) for r in was] == [(r.name, r.rdtype, list(r)) for r in now]
-        for old, new in zip(was, now, strict=True):
-            kept = min(old.ttl, TTL_CAP)
-            if section == "authority" and old.rdtype == dns.rdatatype.SOA:
-                kept = min(kept, old[0].minimum)
-            assert new.ttl == max(kept - age, 0)
+    sections = expected.answer, expected.authority, expected.additional
+    assert records(read) == [[one._replace(ttl=max(one.ttl - age, 0)) for one in was] for was in sections]
+
+
+def records(read: dns.message.Message) -> list[list[Record]]:
+    """The records of each section."""
+    return [
+        [Record(rrset.name, int(rrset.rdtype), rrset[0], rrset.ttl) for rrset in section]
+        for section in (read.answer, read.authority, read.additional)
+    ]
 
 
 def test_octets_that_we_do_not_understand_pass_unharmed() -> None:
     """RFC 3597 3, RFC 5625 4.3: names inside stay compressed as they were, pointers lead where they led."""
     rdata = bytes(range(256)) + b"\xc0\x0c\xff\xff"
     body = record(65_280, rdata) + record(33, b"\0\1\0\2\0\3\x03srv" + TO_QNAME, b"\x01s" + TO_QNAME)
-    octets = relay(header(answer=2) + QUESTION + body).render(ask("TYPE65280", edns=False), 0)
+    octets = relay(header(answer=1, more=1) + QUESTION + body).render(ask("TYPE65280", edns=False), 0)
     assert octets[12 + len(QUESTION) :] == body
     read = dns.message.from_wire(octets, one_rr_per_rrset=True)
     assert read.answer[0][0].to_wire() == rdata
-    assert read.answer[1].to_text() == f"s.{NAME}. 300 IN SRV 1 2 3 srv.{NAME}."
+    assert read.additional[0].to_text() == f"s.{NAME}. 300 IN SRV 1 2 3 srv.{NAME}."
 
 
 def test_every_client_gets_its_own_case() -> None:
@@ -203,6 +206,77 @@ def test_what_a_cache_needs_to_know() -> None:
     assert len(ANSWER) < small.octets < large.octets
 
 
+# Stale answers (RFC 8767)
+
+
+@pytest.mark.parametrize(("edns", "dnssec"), [(False, False), (True, False), (True, True)])
+@pytest.mark.parametrize(("rcode", "error"), [(0, 3), (3, 19)])
+def test_a_stale_answer_says_so(rcode: int, error: int, edns: bool, dnssec: bool) -> None:
+    """RFC 8767 4: every TTL is 30 s; RFC 8914 4.4 and 4.20 tell EDNS clients."""
+    soa = record(6, TO_QNAME * 2 + b"\0\0\0\1" * 5, ttl=9)
+    data = header(0x8180 | rcode, answer=1, authority=1) + QUESTION + A + soa
+    query = ask(edns=edns, dnssec=dnssec)
+    query.extras = b"\0\x0b\0\2\0\1" if edns else b""
+    read = dns.message.from_wire(relay(data).stale(query))
+    assert read.rcode() == rcode and [r.ttl for r in read.answer + read.authority] == [30, 30]
+    assert errors(read) == ([(error, "")] if edns else [])
+    assert bool(read.ednsflags & dns.flags.DO) == dnssec
+    assert len(read.options) == (2 if edns else 0)
+
+
+def errors(read: dns.message.Message) -> list[tuple[int, str]]:
+    """The extended errors in a reply: code and text."""
+    return [(int(o.code), o.text or "") for o in read.options if isinstance(o, dns.edns.EDEOption)]
+
+
+def test_a_stale_answer_leaves_what_is_kept_as_it_is() -> None:
+    kept = relay(ANSWER)
+    fresh = kept.render(ask(), 0)
+    kept.stale(ask())
+    assert kept.render(ask(), 0) == fresh
+
+
+# What an upstream says of itself
+
+SAID: dict[str, tuple[int, bytes, list[tuple[int, str]]]] = {
+    "nothing": (0, b"", []),
+    "SERVFAIL": (2, b"", [(0, "an upstream answered SERVFAIL")]),
+    "REFUSED": (5, b"", [(0, "an upstream answered REFUSED")]),
+    "SERVFAIL, and why": (2, extended_error(6, "bogus"), [(6, "bogus")]),
+    "REFUSED, and why": (5, extended_error(18), [(18, "")]),
+    "blocked": (3, extended_error(15, "by a filter"), [(15, "by a filter")]),
+    "forged": (0, extended_error(4), [(4, "")]),
+    "stale, then": (0, extended_error(3), []),
+    "a cookie": (0, b"\0\x0a\0\x08abcdefgh", []),
+}
+
+
+@pytest.mark.parametrize(("rcode", "options", "told"), SAID.values(), ids=SAID)
+def test_a_client_is_told_what_the_upstream_said(
+    rcode: int, options: bytes, told: list[tuple[int, str]]
+) -> None:
+    data = header(0x8180 | rcode, more=1) + QUESTION + opt(False, options)
+    kept = relay(data)
+    for dnssec in (False, True):
+        read = dns.message.from_wire(kept.render(ask(dnssec=dnssec), 5))
+        assert read.rcode() == rcode and errors(read) == told
+        assert bool(read.ednsflags & dns.flags.DO) == dnssec
+    assert dns.message.from_wire(kept.render(ask(edns=False), 0)).edns == -1
+
+
+# TTLs within bounds
+
+BOUNDED = [((0, TTL_CAP), 60), ((90, 3600), 90), ((0, 30), 30), ((60, 60), 60), ((90, 30), 30)]
+
+
+@pytest.mark.parametrize(("ttls", "seconds"), BOUNDED)
+def test_clients_are_told_the_ttl_that_is_kept(ttls: tuple[int, int], seconds: int) -> None:
+    kept = Relay(walk(ANSWER), 0.0, ttls=ttls)
+    assert kept.lifetime == seconds
+    for age in (0, 10):
+        assert dns.message.from_wire(kept.render(ask(), age)).answer[0].ttl == seconds - age
+
+
 # Kept in a file
 
 
@@ -259,13 +333,19 @@ def test_the_clients_case_travels() -> None:
 
 @given(responses())
 def test_addresses_are_those_of_the_answer_section(message: dns.message.Message) -> None:
+    """And those that SVCB and HTTPS records hint at (RFC 9460 7.3)."""
     data = message.to_wire(max_size=65_535)
-    read = dns.message.from_wire(data, one_rr_per_rrset=True)
-    expected = [rrset[0].to_wire() for rrset in read.answer if rrset.rdtype in (1, 28)]
+    expected: list[bytes] = []
+    for one in relayed(data).answer:
+        if one.rtype in (1, 28):
+            expected.append(one.rdata.to_wire())
+        elif one.rtype in (64, 65):
+            hints = [one.rdata.params[key].addresses for key in (4, 6) if key in one.rdata.params]
+            expected += [ipaddress.ip_address(text).packed for texts in hints for text in texts]
     assert list(relay(data).addresses()) == expected
 
 
-@pytest.mark.parametrize(("rtype", "length"), [(1, 3), (1, 5), (1, 16), (28, 4), (28, 15), (65, 4), (1, 0)])
+@pytest.mark.parametrize(("rtype", "length"), [(1, 3), (1, 5), (1, 16), (28, 4), (28, 15), (66, 4), (1, 0)])
 def test_what_is_no_address_is_none(rtype: int, length: int) -> None:
     data = header(answer=2) + QUESTION + record(rtype, b"\1" * length) + A
     assert relay(data).addresses() == (b"\xc0\0\x02\x01",)
@@ -276,6 +356,5 @@ def test_an_answer_of_a_rule_says_so_in_its_opt(edns: bool, dnssec: bool) -> Non
     opts = (opt(False, extended_error(4, "plain")), opt(True, extended_error(4, "signed")))
     octets = Relay(walk(ANSWER), 0.0, opts).render(ask(edns=edns, dnssec=dnssec), 0)
     read = dns.message.from_wire(octets)
-    found = [(int(o.code), o.text) for o in read.options if isinstance(o, dns.edns.EDEOption)]
-    assert found == ([(4, "signed" if dnssec else "plain")] if edns else [])
+    assert errors(read) == ([(4, "signed" if dnssec else "plain")] if edns else [])
     assert bool(read.ednsflags & dns.flags.DO) == dnssec

@@ -59,7 +59,7 @@ def test_the_walk_finds_what_dnspython_reads(message: dns.message.Message) -> No
     walked, expected = walk(data), relayed(data)
     sections = (expected.answer, expected.authority, expected.additional)
     assert walked.counts == tuple(len(section) for section in sections)
-    assert list(walked.ttls) == [ttl for section in sections for *_, ttl in section]
+    assert list(walked.ttls) == [one.ttl for section in sections for one in section]
     assert [int.from_bytes(walked.body[at : at + 4], "big") for at in walked.offsets] == list(walked.ttls)
     assert walked.rcode == message.rcode() and walked.flags == int.from_bytes(data[2:4], "big")
     assert walked.question == data[12 : 12 + len(walked.question)] == QUESTION[:-4] + walked.question[-4:]
@@ -89,7 +89,7 @@ PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "192.168.0.0/16", "fd00
 
 def any_private(record: Record) -> bool:
     """Whether dnspython reads an address of a private network in it."""
-    _, rtype, rdata, _ = record
+    rtype, rdata = record.rtype, record.rdata
     found: list[str] = [rdata.address] if rtype in (1, 28) else []
     if rtype in (64, 65):
         found += [str(one) for key in (4, 6) if key in rdata.params for one in rdata.params[key].addresses]
@@ -104,7 +104,7 @@ def test_private_addresses_are_found_wherever_they_stand(message: dns.message.Me
     assert walk(data).private == any(
         any_private(one)
         for one in records
-        if one in expected.answer + expected.additional or one[1] not in (64, 65)
+        if one in expected.answer + expected.additional or one.rtype not in (64, 65)
     )
 
 
