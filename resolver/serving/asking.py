@@ -95,12 +95,9 @@ class Asker:
 
     # Sending
 
-    def question(self, query: Query, upstream: Upstream) -> bytes:
-        """The question section as this upstream gets it."""
-        question = query.question
-        if not upstream.keeps_case:
-            return question
-        bits = 0
+    def in_random_case(self, query: Query) -> bytes:
+        """The question section for an upstream that keeps its case."""
+        question, bits = query.question, 0
         for _ in range(0, len(question), 4):
             bits = bits << 32 | next(self._chance)
         return random_case(question, bits)

@@ -126,13 +126,13 @@ class Forwarder:
 
     def _try(self, exchange: Exchange, upstream: Upstream, now: float, plain: bool = False) -> None:
         """Send the next try; `plain`: without OPT, whatever is known of the upstream."""
-        question = self._asker.question(exchange.query, upstream)
+        query, tries = exchange.query, exchange.tries
+        question = self._asker.in_random_case(query) if upstream.keeps_case else query.question
         attempt = Try(exchange, upstream, question, upstream.plain_until <= now and not plain, now)
-        tries = exchange.tries
         tries.append(attempt)
-        count = len(tries)
-        exchange.due = now + wait(count, upstream) if count < MAX_TRIES else tries[0].sent + TOTAL
-        self._wheel.at(exchange.due, self._late, exchange)
+        due = now + upstream.patience if len(tries) == 1 else _due(tries, now)
+        exchange.due = due
+        self._wheel.at(due, self._late, exchange)
         if not self._asker.ask(attempt, now):
             attempt.state = SETTLED
             if not exchange.awaited:
@@ -259,6 +259,13 @@ class Forwarder:
                 self._wheel.at(now + LINGER, _forget, one)
         if winner is not None and winner is not tries[0] and tries[0].state < SETTLED:
             self._budget.give_back(len(tries) - 1)
+
+
+def _due(tries: Sequence[Try], now: float) -> float:
+    """When the try behind these leaves, or the end comes, the last of them having been sent now."""
+    if len(tries) == MAX_TRIES:
+        return tries[0].sent + TOTAL
+    return now + wait(len(tries), tries[-1].upstream)
 
 
 _LOOPBACK: Final = ("127.0.0.1", "::1")
