@@ -12,7 +12,7 @@ import pytest
 from resolver.cli import client as client_file
 from resolver.cli.client import Client, Upload
 from resolver.errors import RequestError, SettingsError
-from tests.unit.cli.api import Api, problem
+from tests.unit.cli.api import TOKEN, Api, problem
 
 
 def test_a_good_answer(api: Api) -> None:
@@ -199,3 +199,12 @@ def test_no_url(url: str) -> None:
 def test_no_token(token: str) -> None:
     with pytest.raises(SettingsError, match="the token holds"):
         Client("http://127.0.0.1:1", token)
+
+
+def test_an_answer_of_lines(api: Api) -> None:
+    api.answers["GET", "/v1/x"] = (200, b"one\ntwo\xff\n")
+    assert Client(api.url, TOKEN).text("/v1/x") == "one\ntwo\ufffd\n"
+    assert api.asked[0].headers["Accept"] == "text/plain"
+    with pytest.raises(RequestError) as caught:
+        Client(api.url, TOKEN).text("/v1/y")
+    assert caught.value.status == 404
