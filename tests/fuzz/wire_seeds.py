@@ -45,6 +45,11 @@ _ANSWERS = (
     ),
     do.answer("MX 10 mail.example.org.", authority=("NS ns.example.org.",), additional=("A 192.0.2.3",)),
     do.answer("HTTPS 1 . alpn=h2 ipv4hint=192.0.2.7", r"TYPE65280 \# 6 c00cc0ffffff", 'TXT "a" "b"'),
+    do.answer(
+        "HTTPS 0 alias.example.net.", additional=("A 192.168.0.1", "SVCB 1 b.example. ipv6hint=fd00::1")
+    ),
+    do.answer("A 192.0.2.1", "other.example.net. 9 IN A 192.0.2.2", "www.example.org. 7 IN A 192.0.2.3"),
+    do.answer("example.org. 60 IN DNAME example.net.", "CNAME www.example.net."),
     do.answer("SOA ns.example.org. hm.example.org. 1 2 3 4 5", ttl=0x7FFFFFFF),
     do.nxdomain(),
     do.nodata(),

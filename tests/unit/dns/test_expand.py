@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolver.dns.expand import MAX_RECORDS, Loose, take_out
+from resolver.dns.expand import MAX_OCTETS, MAX_RECORDS, Loose, take_out, without
 from resolver.dns.names import from_text
 from resolver.errors import WireError
 from tests.support.messages import HOSTILE_RESPONSES, QUESTION, TO_QNAME, header, record, responses
@@ -17,7 +17,8 @@ NAME = from_text("wWw.eXample.oRg")
 
 RDATAS = [
     "A 192.0.2.1", "AAAA 2001:db8::1", "NS x.www.example.org.", "CNAME www.example.org.",
-    "PTR www.example.org.", "SOA x.www.example.org. www.example.org. 1 2 3 4 5", "MX 10 x.www.example.org.",
+    "PTR www.example.org.", "DNAME x.www.example.org.",
+    "SOA x.www.example.org. www.example.org. 1 2 3 4 5", "MX 10 x.www.example.org.",
     "SRV 1 2 3 x.www.example.org.", "RP x.www.example.org. www.example.org.", "AFSDB 1 x.www.example.org.",
     "RT 1 x.www.example.org.", "PX 1 x.www.example.org. www.example.org.", 'TXT "one" "two"',
     "HTTPS 1 . alpn=h3", r"TYPE65280 \# 4 c00cc00c",
@@ -50,6 +51,38 @@ def test_names_inside_are_written_out(text: str) -> None:
     made.answer.append(dns.rrset.from_text("www.example.org.", 60, "IN", *text.split(" ", 1)))
     (one,), _ = take_out(made.to_wire())
     assert one.rdata == made.answer[0][0].to_wire() and one.owner == NAME.lower()
+
+
+@given(responses(), st.sets(st.integers(0, 5)))
+def test_a_message_without_some_of_its_records(message: dns.message.Message, unwanted: set[int]) -> None:
+    """The others are what they were for whoever reads them; additional records are gone, the OPT is not."""
+    data = message.to_wire(max_size=65_535)
+    opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
+    was = dns.message.from_wire(data, one_rr_per_rrset=True)
+    now = dns.message.from_wire(without(data, 12 + len(QUESTION), unwanted, opt), one_rr_per_rrset=True)
+    assert now.id == was.id and now.flags == was.flags and now.question == was.question
+    assert [loose(one) for one in now.answer] == [
+        loose(one) for at, one in enumerate(was.answer) if at not in unwanted
+    ]
+    assert [loose(one) for one in now.authority] == [loose(one) for one in was.authority]
+    assert not now.additional and now.edns == 0
+
+
+def test_an_owner_that_is_the_qname_stays_the_clients_own() -> None:
+    data = header(answer=2) + QUESTION + record(1, b"1234", NAME.upper()) + record(1, b"1234", b"\1b\0")
+    assert without(data, 12 + len(QUESTION), {1}, b"") == header(answer=1) + QUESTION + record(1, b"1234")
+
+
+def test_as_many_names_as_are_written_out() -> None:
+    name = from_text(".".join(["a" * 60] * 4))
+    fits = MAX_OCTETS // len(name)
+    for count in (fits, fits + 1):
+        data = header(answer=count) + QUESTION + record(1, b"1234", name) * count
+        if count == fits:
+            assert len(take_out(data)[0]) == fits
+        else:
+            with pytest.raises(WireError, match="longer names"):
+                take_out(data)
 
 
 def test_as_many_as_are_taken() -> None:
