@@ -7,18 +7,30 @@ more than its share of connections, questions, seconds or octets; nothing a clie
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from collections.abc import Iterator
 
+import dns.edns
 import dns.message
 import dns.rcode
 import pytest
 
-from resolver.serving import tcp as tcp_module
-from resolver.serving.tcp import IDLE_SECONDS, MAX_IN_FLIGHT, MAX_PER_CLIENT, MESSAGE_SECONDS
+from resolver.serving.tcp import (
+    IDLE_SECONDS,
+    LEAST_IDLE_SECONDS,
+    MAX_IN_FLIGHT,
+    MAX_UNREAD,
+    MESSAGE_SECONDS,
+    UNREAD_SECONDS,
+    TcpConnection,
+    TcpLimits,
+    affordable,
+    idle_seconds,
+)
 from resolver.serving.waiter import MAX_WAITERS
 from tests.support import behaviours as do
-from tests.support.client import Address, Connection, ask, make_query, rdatas
+from tests.support.client import Address, Connection, ask, exchange_udp, make_query, rdatas
 from tests.support.upstream import ScriptedUpstream
 from tests.unit.serving.ground import Ground, Listening, ground, listening, snapshot, turns, until
 
@@ -150,7 +162,7 @@ async def test_a_slow_client_is_cut_however_often_it_sends(start: bytes) -> None
     async with ground(served=SERVED) as on, listening(on) as at:
         client = await joined(on, at)
         await asyncio.to_thread(client.real.send_slowly, [start])
-        connection = next(iter(at.tcp._connections))
+        connection = only(at)
         await until(lambda: connection._buffer)
         for _ in range(5):
             on.clock.advance(MESSAGE_SECONDS / 5)
@@ -171,7 +183,7 @@ async def test_a_slow_client_that_drips_is_cut_all_the_same() -> None:
             at.tcp.sweep()
             if on.pipeline.counters.tcp_cut:
                 break
-            connection = next(iter(at.tcp._connections))
+            connection = only(at)
             held = len(connection._buffer)
             await asyncio.to_thread(client.real.send_slowly, [bytes((octet,))])
             await until(lambda held=held, connection=connection: len(connection._buffer) > held)  # type: ignore[misc]
@@ -219,34 +231,121 @@ async def test_a_malformed_query_gets_its_word_and_may_go_on() -> None:
         client.close()
 
 
-async def test_a_client_has_its_share_of_connections_and_no_more() -> None:
-    async with ground(served=SERVED) as on, listening(on) as at:
-        clients = [await connected(at) for _ in range(MAX_PER_CLIENT)]
-        await until(lambda: on.pipeline.counters.tcp_connections == MAX_PER_CLIENT)
-        extra = await connected(at)
-        assert await extra.hung_up() and on.pipeline.counters.tcp_cut == 1
-        # Whoever leaves makes room.
-        clients[0].close()
-        await until(lambda: len(at.tcp._connections) == MAX_PER_CLIENT - 1)
-        again = await connected(at)
-        await again.send(BLOCKED)
-        assert (await again.receive())[:2] == b"\xb1\x0c"
+async def answers(client: Client) -> bool:
+    """Whether a connection is served still."""
+    await client.send(BLOCKED)
+    return (await client.receive())[:2] == b"\xb1\x0c"
+
+
+async def test_a_newcomer_has_the_place_of_the_longest_idle() -> None:
+    async with ground(served=SERVED) as on, listening(on, limits=TcpLimits(100, 5)) as at:
+        clients = [await joined(on, at) for _ in range(5)]
+        assert await answers(clients[0])  # it has just been useful: the next one has been idle longest
+        extra = await joined(on, at)
+        assert await clients[1].hung_up() and on.pipeline.counters.tcp_cut == 1
+        for client in (clients[0], *clients[2:], extra):
+            assert await answers(client)
+        assert len(at.tcp.connections) == 5
         # UDP is not troubled.
         assert rdatas(await asyncio.to_thread(ask, at.address, "bad.example")) == {"0.0.0.0"}
-        for client in (*clients, extra, again):
-            client.close()
-        await until(lambda: not at.tcp._connections)
-        assert not at.tcp._hosts
-
-
-async def test_all_clients_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tcp_module, "MAX_CONNECTIONS", 3)
-    async with ground(served=SERVED) as on, listening(on) as at:
-        clients = [await joined(on, at) for _ in range(3)]
-        extra = await connected(at)
-        assert await extra.hung_up()
         for client in (*clients, extra):
             client.close()
+        await until(lambda: not at.tcp.connections)
+        assert not at.tcp.connections._clients
+
+
+async def test_a_newcomer_is_refused_when_nobody_is_idle(upstream: ScriptedUpstream) -> None:
+    upstream.set("slow.example.org", do.silence())
+    async with ground(upstream.url) as on, listening(on, limits=TcpLimits(3, 3)) as at:
+        clients = [await joined(on, at) for _ in range(3)]
+        for number, client in enumerate(clients):
+            await client.send(make_query("slow.example.org", number=number).to_wire())
+        await until(lambda: on.pipeline.counters.queries == 3)
+        extra = await connected(at)
+        assert await extra.hung_up() and on.pipeline.counters.tcp_cut == 1
+        await on.give_up()
+        for client in clients:
+            assert dns.message.from_wire(await client.receive()).rcode() == dns.rcode.SERVFAIL
+        for client in (*clients, extra):
+            client.close()
+
+
+async def test_idle_time_is_short_when_places_are() -> None:
+    async with ground(served=SERVED) as on, listening(on, limits=TcpLimits(4, 4)) as at:
+        clients = [await joined(on, at) for _ in range(4)]
+        at.tcp.sweep()
+        assert on.pipeline.idle_seconds == LEAST_IDLE_SECONDS
+        on.clock.advance(LEAST_IDLE_SECONDS + 0.1)
+        at.tcp.sweep()
+        assert on.pipeline.counters.tcp_cut == 4
+        for client in clients:
+            assert await client.hung_up()
+            client.close()
+        at.tcp.sweep()
+        assert on.pipeline.idle_seconds == IDLE_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("filled", "seconds"),
+    [(0.0, IDLE_SECONDS), (0.5, IDLE_SECONDS), (0.75, 8.5), (1.0, LEAST_IDLE_SECONDS)],
+)
+def test_how_long_an_idle_connection_is_kept(filled: float, seconds: float) -> None:
+    assert idle_seconds(filled) == seconds
+
+
+async def test_a_client_that_asks_is_told_how_long(upstream: ScriptedUpstream) -> None:
+    """RFC 7828 3.3.2: over TCP and only for those that asked; 150 tenths of a second."""
+    wish = dns.edns.GenericOption(dns.edns.OptionType(11), b"")
+    query = dns.message.make_query("bad.example", "A", use_edns=0, options=[wish]).to_wire()
+    async with ground(upstream.url, served=SERVED) as on, listening(on) as at:
+        client = await connected(at)
+        await client.send(query, BLOCKED)
+        told, other = [dns.message.from_wire(await client.receive()) for _ in range(2)]
+        assert [(option.otype, option.to_wire()) for option in told.options if option.otype == 11] == [
+            (11, (150).to_bytes(2, "big"))
+        ]
+        assert all(option.otype != 11 for option in other.options)
+        udp = dns.message.from_wire(await asyncio.to_thread(exchange_udp, at.address, query))
+        assert all(option.otype != 11 for option in udp.options)
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("limit", "affords"), [(resource.RLIM_INFINITY, 2000), (65_536, 2000), (1024, 624), (64, 1)]
+)
+def test_connections_leave_descriptors_for_the_rest(
+    monkeypatch: pytest.MonkeyPatch, limit: int, affords: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+    assert affordable(2000) == affords
+
+
+# A client that closes its half
+
+
+async def test_whoever_has_said_all_is_answered_still(upstream: ScriptedUpstream) -> None:
+    upstream.set("slow.example.org", do.after(0.1, do.answer("A 192.0.2.9")))
+    async with ground(upstream.url, served=SERVED) as on, listening(on) as at:
+        client = await connected(at)
+        await client.send(make_query("slow.example.org", number=1).to_wire(), BLOCKED)
+        client.real.sock.shutdown(socket.SHUT_WR)
+        assert [(await client.receive())[:2] for _ in range(2)] == [b"\xb1\x0c", b"\0\1"]
+        assert await client.hung_up()
+        assert on.pipeline.counters.tcp_cut == 0
+        client.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"\0", FRAMED[:9], FRAMED])
+async def test_a_half_closed_connection_without_questions_ends(sent: bytes) -> None:
+    async with ground(served=SERVED) as on, listening(on) as at:
+        client = await connected(at)
+        client.real.sock.sendall(sent)
+        client.real.sock.shutdown(socket.SHUT_WR)
+        if sent == FRAMED:
+            assert (await client.receive())[:2] == b"\xb1\x0c"
+        assert await client.hung_up()
+        await until(lambda: not at.tcp.connections)
+        client.close()
 
 
 async def test_reading_pauses_while_too_much_is_in_flight(upstream: ScriptedUpstream) -> None:
@@ -279,29 +378,75 @@ async def test_a_question_that_is_shed_does_not_hold_the_connection(upstream: Sc
             await client.send(*[query] * MAX_IN_FLIGHT)
             for _ in range(MAX_IN_FLIGHT):
                 assert dns.message.from_wire(await client.receive()).rcode() == dns.rcode.SERVFAIL
-        assert next(iter(at.tcp._connections))._in_flight == 0
+        assert only(at)._in_flight == 0
         client.close()
+
+
+def only(at: Listening) -> TcpConnection:
+    """The one connection that there is."""
+    [connection] = at.tcp.connections
+    assert isinstance(connection, TcpConnection)
+    return connection
+
+
+async def unread(on: Ground, at: Listening) -> tuple[Client, int]:
+    """A client that asks for 60 000 octets again and again and reads none, and how often it asked."""
+    query = make_query("big.example.org", "TXT").to_wire()
+    await on.ask("big.example.org", "TXT", udp=False)
+    client = await joined(on, at)
+    client.real.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection = only(at)
+    for asked in range(1, 2_000):
+        client.real.sock.sendall(len(query).to_bytes(2, "big") + query)
+        await turns(2)
+        if connection._unread_since:
+            return client, asked
+    raise AssertionError("it could leave 120 MB unread")
 
 
 async def test_a_client_that_never_reads_is_cut(upstream: ScriptedUpstream) -> None:
     upstream.set("big.example.org", do.truncated(do.big(60_000)))
-    query = make_query("big.example.org", "TXT").to_wire()
     async with ground(upstream.url) as on, listening(on) as at:
-        await on.ask("big.example.org", "TXT", udp=False)
-        client = await joined(on, at)
-        client.real.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.real.sock.setblocking(False)
-        frame = len(query).to_bytes(2, "big") + query
-        for _ in range(2_000):
-            if on.pipeline.counters.tcp_cut:
-                break
-            try:
-                client.real.sock.send(frame)
-            except OSError:
-                pass  # cut, or no room: the listener has its turn either way
-            await turns(1)
-        await until(lambda: on.pipeline.counters.tcp_cut >= 1)
-        await until(lambda: not at.tcp._connections)
+        client, _ = await unread(on, at)
+        taken = on.pipeline.counters.queries
+        client.real.sock.sendall(FRAMED * 10)
+        await turns(20)
+        assert on.pipeline.counters.queries == taken, "nothing more is taken from whoever does not read"
+        on.clock.advance(UNREAD_SECONDS)
+        at.tcp.sweep()
+        assert on.pipeline.counters.tcp_cut == 0
+        on.clock.advance(0.1)
+        at.tcp.sweep()
+        assert on.pipeline.counters.tcp_cut == 1
+        await until(lambda: not at.tcp.connections)
+        client.close()
+
+
+async def test_a_client_that_reads_again_gets_everything(upstream: ScriptedUpstream) -> None:
+    upstream.set("big.example.org", do.truncated(do.big(60_000)))
+    async with ground(upstream.url, served=SERVED) as on, listening(on) as at:
+        client, asked = await unread(on, at)
+        client.real.sock.sendall(FRAMED)
+        client.real.sock.shutdown(socket.SHUT_WR)
+        client.real.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        for _ in range(asked):
+            assert len(await client.receive()) > 60_000
+        assert (await client.receive())[:2] == b"\xb1\x0c"
+        assert await client.hung_up() and on.pipeline.counters.tcp_cut == 0
+        client.close()
+
+
+async def test_replies_in_flight_that_nobody_reads_are_bounded(upstream: ScriptedUpstream) -> None:
+    upstream.set("big.example.org", do.truncated(do.big(60_000)))
+    async with ground(upstream.url) as on, listening(on) as at:
+        client, _ = await unread(on, at)
+        connection = only(at)
+        assert connection._transport
+        for _ in range(20):  # as if so many had been in flight when it stopped reading
+            connection._in_flight += 1
+            connection._answer_later(None, b"x" * 60_000)
+            assert connection._transport.get_write_buffer_size() <= MAX_UNREAD + 60_002
+        assert on.pipeline.counters.tcp_cut == 1
         client.close()
 
 
@@ -316,8 +461,8 @@ async def test_a_client_leaves_at_any_moment(sent: bytes, reset: bool) -> None:
         if reset:
             client.real.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         client.close()
-        await until(lambda: not at.tcp._connections)
-        assert not at.tcp._hosts and on.pipeline.counters.tcp_cut == 0
+        await until(lambda: not at.tcp.connections)
+        assert not at.tcp.connections._clients and on.pipeline.counters.tcp_cut == 0
 
 
 async def test_a_client_that_left_gets_no_late_reply(upstream: ScriptedUpstream) -> None:
@@ -327,7 +472,7 @@ async def test_a_client_that_left_gets_no_late_reply(upstream: ScriptedUpstream)
         await client.send(make_query("slow.example.org").to_wire())
         await until(lambda: on.pipeline.busy)
         client.close()
-        await until(lambda: not at.tcp._connections)
+        await until(lambda: not at.tcp.connections)
         await until(lambda: not on.pipeline.busy)
         assert rdatas(await asyncio.to_thread(ask, at.address, "www.example.org", tcp=True)) == {"192.0.2.1"}
 
