@@ -394,11 +394,10 @@ async def unread(on: Ground, at: Listening) -> tuple[Client, int]:
     query = make_query("big.example.org", "TXT").to_wire()
     await on.ask("big.example.org", "TXT", udp=False)
     client = await joined(on, at)
-    client.real.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection = only(at)
     for asked in range(1, 2_000):
         client.real.sock.sendall(len(query).to_bytes(2, "big") + query)
-        await turns(2)
+        await turns(3)
         if connection._unread_since:
             return client, asked
     raise AssertionError("it could leave 120 MB unread")
@@ -428,7 +427,6 @@ async def test_a_client_that_reads_again_gets_everything(upstream: ScriptedUpstr
         client, asked = await unread(on, at)
         client.real.sock.sendall(FRAMED)
         client.real.sock.shutdown(socket.SHUT_WR)
-        client.real.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         for _ in range(asked):
             assert len(await client.receive()) > 60_000
         assert (await client.receive())[:2] == b"\xb1\x0c"
