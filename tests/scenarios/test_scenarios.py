@@ -11,6 +11,7 @@ import pytest
 
 from tests.scenarios.play import play
 from tests.scenarios.script import VERBS, ScriptError, read
+from tests.scenarios.words import PLAIN, VICES
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("*.txt"))
@@ -23,8 +24,11 @@ async def test_scenario(path: Path) -> None:
 
 def test_there_are_scenarios() -> None:
     assert len(FILES) >= 12
-    used = {line.verb for path in FILES for line in read(path).lines}
-    assert used == VERBS
+    lines = [line for path in FILES for line in read(path).lines]
+    assert {line.verb for line in lines} == VERBS
+    words = {word for line in lines if line.verb.startswith("upstream") for word in line.words}
+    unused = (PLAIN.keys() | VICES.keys()) - words
+    assert not unused, "everything an upstream may do is shown by some scenario"
 
 
 def script(tmp_path: Path, text: str) -> Path:
@@ -36,13 +40,22 @@ def script(tmp_path: Path, text: str) -> Path:
 FAILING = [
     "ask localhost => NXDOMAIN",
     "ask localhost => NOERROR",
-    "ask localhost => NOERROR A=127.0.0.2",
-    "ask localhost => NOERROR A=127.0.0.1 ttl=1",
+    "ask localhost => NOERROR A=127.0.0.2 ede=29",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 ttl=1",
     "ask localhost => NOERROR A=127.0.0.1 ede=15",
-    "ask localhost => NOERROR A=127.0.0.1 tc",
-    "ask localhost => NOERROR A=127.0.0.1 AAAA=*",
-    "ask localhost TXT => NOERROR soa=1",
-    "ask localhost => NOERROR A=127.0.0.1\nseen * 1",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 tc",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 AAAA=*",
+    "ask localhost TXT => NOERROR ede=29 soa=1",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29\nseen * 1",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 ttl=1..9",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 text=why",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 cookie",
+    "ask localhost => NOERROR A=127.0.0.1 ede=29 late=1",
+    "ask localhost => header FORMERR",
+    "ask localhost => shed",
+    "ask localhost => silence",
+    "upstream * = late 0.02 : A 192.0.2.1\nask www.example.org => NOERROR A=192.0.2.1 now",
+    "flush => 1",
     "block bad.example\nask bad.example => NOERROR A=0.0.0.0",
     "questions localhost A localhost A => NOERROR",
 ]

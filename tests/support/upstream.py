@@ -272,7 +272,7 @@ async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
         for start in range(len(data) if reply.pace else 0):
             await asyncio.sleep(reply.pace)
             writer.write(data[start : start + 1])
-        if not reply.pace:
+        if not reply.pace and not writer.is_closing():
             writer.write(data)
     if reply.octets is None or reply.cut:
         writer.close()
