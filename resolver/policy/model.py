@@ -30,8 +30,8 @@ Seconds = Annotated[int, msgspec.Meta(ge=0, le=86_400)]
 Suffix = Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
 """A name that stands for itself and all below it."""
 
-Contact = Annotated[str, msgspec.Meta(pattern=r"^(?:mailto|tel|https|sips):[!-~]{1,100}$(?!\n)")]
-"""A URI by which people are reached (RFC 6068, RFC 3966, RFC 9110)."""
+Contact = Annotated[str, msgspec.Meta(pattern=r"^(?:mailto|tel):[!-~]{1,100}$(?!\n)")]
+"""A URI by which people are reached (RFC 6068, RFC 3966): the two kinds that structured errors may name."""
 
 ShortText = Annotated[str, msgspec.Meta(max_length=100)]
 
@@ -84,7 +84,7 @@ class RebindingPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
 class WhyPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=False):
     """What a device may show to whoever meets a block (Structured DNS Error): whom to ask, and why.
 
-    `contact` holds URIs (`mailto:`, `tel:`, `https:`), `organization` who filters here, `justification` why.
+    `contact` holds URIs (`mailto:`, `tel:`), `organization` who filters here, `justification` why.
     """
 
     contact: Annotated[tuple[Contact, ...], msgspec.Meta(max_length=4)] = ()

@@ -72,6 +72,8 @@ FORGED: Final = _opts(registry.EDE_FORGED, "answered by the policy of this netwo
 """The OPT records of an answer that a rule gives in place of the real one."""
 OWN: Final = PLAIN_OPT
 """Those of a record of our own."""
+MADE: Final = _opts(registry.EDE_SYNTHESIZED, "made from IPv4 addresses (DNS64)")
+"""Those of what stands for the name of an IPv4 address (RFC 6147 5.3.1)."""
 BLOCKED: Final = _opts(*BLOCKED_REASON)
 """Those of an answer in which a rule denies a name."""
 _REBOUND: Final = _opts(registry.EDE_BLOCKED, "a public name must not lead into this private network")

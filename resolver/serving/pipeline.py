@@ -35,10 +35,10 @@ from resolver.dns.edns import keepalive
 from resolver.dns.query import CookieQuery, Query, option, parse_query
 from resolver.policy.decide import ANSWERED, BLOCK, LEFT_ALONE, NONE, Ruling
 from resolver.policy.relayed import rule_addresses, rule_targets
-from resolver.policy.replies import FORGED, OWN, compose, follow, forge, settled, withheld
+from resolver.policy.replies import FORGED, MADE, OWN, compose, follow, forge, settled, withheld
 from resolver.records.counters import Counters
 from resolver.rules.model import ALLOWED, BLOCKED
-from resolver.rules.side import Answer
+from resolver.rules.side import Answer, Record
 from resolver.serving.admission import DROPPED, SERVED, SLIPPED, Admission
 from resolver.serving.bootstrap import Bootstrap
 from resolver.serving.cookies import CookieJar
@@ -143,16 +143,8 @@ class Pipeline:
         counters.queries += 1
         query = parse_query(data)
         if type(query) is not Query:
-            if query is None:
-                counters.ignored += 1
-            else:
-                counters.malformed += 1
-            if isinstance(query, CookieQuery):
-                if self.admission.enter(host, udp) == SERVED:
-                    return self._cookies.answer(query, host)
-                return None if udp else SILENCE
-            # mypy does not narrow by `type() is`; what is left is bytes or None.
-            return query  # type: ignore[return-value]
+            # mypy does not narrow by `type() is`.
+            return self._no_question(query, host, udp)  # type: ignore[arg-type]
         known = self.admission.known
         if host not in known:
             verdict = self.admission.enter(host, udp)
@@ -165,6 +157,20 @@ class Pipeline:
         if reply and udp and host not in known:
             return self._tempered(host, query, reply, bool(query.options) and self._cookies.valid)
         return reply
+
+    def _no_question(self, parsed: CookieQuery | bytes | None, host: str, udp: bool) -> bytes | None:
+        """The reply to a message that asks for no name: its fault (made already), or a cookie. Strangers
+        hear nothing: even an error can be sent to a forged address."""
+        if parsed is None:
+            self.counters.ignored += 1
+            return None
+        if self.admission.enter(host, udp) != SERVED:
+            self.counters.refused += 1
+            return None if udp else SILENCE
+        if isinstance(parsed, CookieQuery):
+            return self._cookies.answer(parsed, host)
+        self.counters.malformed += 1
+        return parsed
 
     def _tempered(self, host: str, query: Query, reply: bytes, proven: bool) -> bytes | None:
         """The reply for a client with limits; `proven`: its cookie says that its address is its own."""
@@ -229,6 +235,10 @@ class Pipeline:
             own = snapshot.local.find(query.folded, query.qtype)
             if own is not None and query.qclass == registry.CLASS_IN:
                 return self._given(waiter, own, OWN)
+        if self._prefix is not None:
+            led = self._prefix.reverse(query)
+            if led is not None:
+                return self._given(waiter, Answer(records=(Record(registry.CNAME, led.folded),)), MADE)
         reply = self._answered_here(query) or unserved(query, self.counters)
         if reply is not None:
             return reply, None
@@ -371,8 +381,7 @@ class Pipeline:
                 self.counters.blocked_targets += 1
                 return self._obey(waiter, ruling)[0], None
         if relay.private and self._rebinds(query):
-            self.counters.blocked += 1
-            return withheld(query, self.snapshot.ttl), None
+            return self._withheld(query), None
         if self._prefix is not None and self._prefix.lacks(relay):
             translated = self._translate(waiter, relay, now)
             if translated is not None:
@@ -388,6 +397,11 @@ class Pipeline:
         return self.snapshot.rebinding.guards(query.folded) and not (
             self._routed is not None and self._routed(query.folded)
         )
+
+    def _withheld(self, query: Query) -> bytes:
+        """The reply when an answer leads inside that must not."""
+        self.counters.blocked += 1
+        return withheld(query, self.snapshot.ttl)
 
     def _translate(self, waiter: Waiter, relay: Relay | None, now: float) -> Outcome | None:
         """DNS64: the addresses of the A question, made into IPv6 ones; None when `relay` stands as it is.
@@ -413,6 +427,8 @@ class Pipeline:
             if ruling.verdict in _OBEYED:
                 self.counters.blocked_targets += 1
                 return self._obey(waiter, ruling)[0], None
+            if found.private and self._rebinds(waiter.query):
+                return self._withheld(waiter.query), None
             seconds = lacking.lifetime if lacking is not None and lacking.lifetime else NO_SOA_SECONDS
             made = self._prefix.synthesise(waiter.query, reply, now, seconds)
             if made is not None:
