@@ -141,10 +141,6 @@ class Admission:
         else:
             self._in_flight.pop(host, None)
 
-    def admit(self, host: str) -> bool:
-        """Whether an address is served at all."""
-        return self.enter(host, udp=False) == SERVED
-
     def _meet(self, host: str) -> _Terms | None:
         """The terms for a client that is not remembered; None for a stranger."""
         address = address_of(host)

@@ -53,10 +53,12 @@ class Limits(NamedTuple):
 class RateLimiter:
     """The buckets of every key for one rate, in events a second (above 0)."""
 
-    __slots__ = ("_first", "_mask", "_second", "_slips", "_step")
+    __slots__ = ("_depth", "_first", "_mask", "_second", "_slips", "_step")
 
     def __init__(self, rate: int, slots: int = SLOTS) -> None:
         self._step: Final = 1.0 / rate
+        # Half a token more, so that rounding never takes one from a full bucket.
+        self._depth: Final = BURST + self._step / 2
         self._mask: Final = slots - 1
         self._first: Final = array("d", bytes(8 * slots))
         self._second: Final = array("d", bytes(8 * slots))
@@ -69,7 +71,7 @@ class RateLimiter:
         one, other = self._first[first], self._second[second]
         full = (one if one < other else other) if one > now and other > now else now
         full += self._step
-        if full - now > BURST:
+        if full - now > self._depth:
             self._slips[first] ^= 1
             return SLIPPED if self._slips[first] else DROPPED
         if one < full:
