@@ -25,23 +25,25 @@ _PAIR: Final = Struct(">HH").unpack_from
 # SvcParamKeys (RFC 9460 14.3.2) and the octets of one address in their values (RFC 9460 7.3).
 _HINTS: Final[Mapping[int, int]] = {4: 4, 6: 16}
 
-# The first two octets of addresses of so many octets that may be private.
+# The first two octets of addresses of so many octets that may be private, and the first octet alone.
 _HEADS: Final[Mapping[int, frozenset[bytes]]] = {4: FOUR, 16: SIX}
-
-_ROOT: Final = b"\0"
+_FIRSTS: Final[Mapping[int, frozenset[int]]] = {
+    4: frozenset(head[0] for head in FOUR),
+    16: frozenset(head[0] for head in SIX),
+}
 
 
 class Binding(NamedTuple):
     """What one record says.
 
-    target      in lower case; the root where it names nobody else (RFC 9460 2.5)
-    hints       where the addresses stand: offsets of the first and of what is behind, octets of each
-    parameters  how many were read
+    target  in lower case; the root where it names nobody else (RFC 9460 2.5)
+    hints   where the addresses stand: offsets of the first and of what is behind, octets of each
+    parts   how many parameters and hints there are
     """
 
     target: bytes
     hints: Sequence[tuple[int, int, int]]
-    parameters: int
+    parts: int
 
     def addresses(self, data: bytes) -> list[bytes]:
         """The packed addresses that it hints at."""
@@ -50,6 +52,8 @@ class Binding(NamedTuple):
     def is_private(self, data: bytes) -> bool:
         """Whether a hint is in a network that a public name must not lead to."""
         for first, end, size in self.hints:
+            if _FIRSTS[size].isdisjoint(data[first:end:size]):
+                continue
             heads = _HEADS[size]
             for at in range(first, end, size):
                 if data[at : at + 2] in heads and is_private(data[at : at + size]):
@@ -62,9 +66,13 @@ def read_binding(data: bytes, start: int, end: int) -> Binding:
 
     TargetName is not compressed (RFC 9460 2.2). A priority stands before it, parameters behind.
     """
-    at = start + 3 if data[start + 2 : start + 3] == _ROOT else name_end(data, start + 2)
-    if not at or at > end:
+    at = start + 3
+    if at > end:
         raise WireError("an SVCB record without TargetName", start)
+    if data[at - 1]:
+        at = name_end(data, start + 2)
+        if not at or at > end:
+            raise WireError("a TargetName that cannot be read", start)
     target = data[start + 2 : at].lower()
     hints: list[tuple[int, int, int]] = []
     count = hinted = 0
@@ -82,4 +90,4 @@ def read_binding(data: bytes, start: int, end: int) -> Binding:
             if hinted > MAX_HINTS:
                 raise WireError("more hints than are read", at)
             hints.append((at - length, at - length % size, size))
-    return Binding(target, hints, count)
+    return Binding(target, hints, count + hinted)

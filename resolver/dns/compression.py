@@ -27,11 +27,12 @@ def name_at(data: bytes, offset: int) -> tuple[bytes, int]:
     runs: list[bytes] = []
     total, hops, end = 0, 0, 0
     begin = position = offset
+    last = offset + _MAX_LABELS
     try:
         while length := data[position]:
             if length < 64:
                 position += length + 1
-                if total + position - begin > _MAX_LABELS:
+                if position > last:
                     raise WireError("a name that is too long", position)
             elif length >= 0xC0:
                 target = (length & 0x3F) << 8 | data[position + 1]
@@ -42,6 +43,7 @@ def name_at(data: bytes, offset: int) -> tuple[bytes, int]:
                 end = end or position + 2
                 hops += 1
                 begin = position = target
+                last = target + _MAX_LABELS - total
             else:
                 raise WireError("a label of a type not in use", position)
     except IndexError:

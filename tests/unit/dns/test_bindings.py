@@ -44,7 +44,7 @@ def test_targets_and_hints_are_those_that_dnspython_wrote(
     assert binding.addresses(b"before" + rdata) == expected
     assert binding.target == rdata[2 : 2 + len(binding.target)].lower()
     assert binding.target.startswith({".": b"\0", "S": b"\3svc\7example\0", "s": b"\3svc"}[target[0]])
-    assert binding.parameters == (len(words) if priority else 0)
+    assert binding.parts == (len(words) + len(expected) if priority else 0)
 
 
 FOUR = b"\0\4\0\4\xc0\0\2\1"
@@ -89,7 +89,7 @@ def test_what_cannot_be_read(rdata: bytes) -> None:
 
 
 def test_as_much_as_is_read() -> None:
-    assert read(HEAD + b"\xff\x00\0\0" * MAX_PARAMETERS).parameters == MAX_PARAMETERS
+    assert read(HEAD + b"\xff\x00\0\0" * MAX_PARAMETERS).parts == MAX_PARAMETERS
     full = HEAD + b"\0\4\1\0" + b"\xc0\0\2\1" * MAX_HINTS
     assert len(read(full).addresses(b"before" + full)) == MAX_HINTS
 
