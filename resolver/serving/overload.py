@@ -51,7 +51,6 @@ class WaitingRoom:
             if queue is not None and len(queue) >= len(self._longest):
                 return False
             self._turn_away()
-            queue = self._queues.get(host)
         if queue is None:
             queue = self._queues[host] = deque()
             self._turns.append(host)
@@ -64,35 +63,35 @@ class WaitingRoom:
     def _turn_away(self) -> None:
         """The oldest question of the longest queue is lost.
 
-        Which queue is longest is only seen when one grows. After that one is served out, the client that
-        came last stands for it until then: a look at all queues for each question would cost more than
-        the question.
+        Which queue is longest is only seen when one grows; a look at all of them for each question would
+        cost more than the question. Where none is known to hold more than one, as when every source is
+        forged, the client that came last is lost: the others are nearer to their turn.
         """
-        while not self._longest:
+        longest = self._longest
+        if len(longest) < 2:
             last = self._turns[-1]
-            self._longest = self._queues[last]
-            if not self._longest:
+            longest = self._queues[last]
+            if len(longest) < 2:
                 del self._queues[self._turns.pop()]
-        self._longest.popleft()
+                self._waiting -= 1
+                return
+            self._longest = longest
+        longest.popleft()
         self._waiting -= 1
 
     def take(self) -> Waiting | None:
         """The next one: the oldest of whichever client has waited longest for its turn."""
-        turns, queues = self._turns, self._queues
-        while turns:
-            host = turns.popleft()
-            queue = queues[host]
-            if queue:
-                one = queue.popleft()
-                self._waiting -= 1
-                if queue:
-                    turns.append(host)
-                else:
-                    del queues[host]
-                return one
-            # Its only question was turned away meanwhile.
-            del queues[host]
-        return None
+        if not self._turns:
+            return None
+        host = self._turns.popleft()
+        queue = self._queues[host]
+        one = queue.popleft()
+        self._waiting -= 1
+        if queue:
+            self._turns.append(host)
+        else:
+            del self._queues[host]
+        return one
 
     def clear(self) -> None:
         """Let nobody wait any more."""
