@@ -180,9 +180,15 @@ class Forwarder:
             self._settle(attempt, now, others=True)
 
     def failed(self, attempt: Try, now: float) -> None:
-        """Nothing comes from this try any more."""
+        """Nothing comes from this try any more. An upstream that takes no connection now may take one soon,
+        so unless there is somebody else, its next try waits for its time."""
         attempt.upstream.failed(now, attempt.sent)
-        self._settle(attempt, now, others=False)
+        tried = attempt.exchange.tried
+        only_streams = attempt.upstream.by_stream > now
+        if only_streams and len(tried) < MAX_TRIES and not self._choice.untried(tried):
+            attempt.state = SETTLED
+        else:
+            self._settle(attempt, now, others=False)
 
     def unreachable(self, attempt: Try, now: float) -> None:
         """The network says that nobody is there. It is believed so far that the next try leaves at once if

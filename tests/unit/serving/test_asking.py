@@ -17,6 +17,7 @@ from resolver.serving.health import FOUND, ODD_CASES, SIEGE
 from resolver.serving.hedging import MAX_TRIES
 from resolver.serving.ports import MISMATCHES
 from tests.support import behaviours as do
+from tests.support import vices
 from tests.support.behaviours import Behaviour, Reply, Seen
 from tests.support.upstream import ScriptedUpstream
 from tests.unit.serving.ground import until
@@ -104,8 +105,8 @@ async def test_copies_of_an_answer_are_no_storm(upstream: ScriptedUpstream) -> N
 async def test_a_late_answer_is_no_forgery_and_tells_how_slow_it_was(
     upstream: ScriptedUpstream, second: ScriptedUpstream
 ) -> None:
-    upstream.set(NAME, do.after(0.3, GOOD))
     async with asking(upstream.url, second.url) as on:
+        upstream.set(NAME, vices.held(lambda: bool(on.ended), GOOD))
         assert await on.ask(seconds=1.0) == ["192.0.2.2"]
         first = on.forwarder.upstreams[0]
         await until(lambda: first.seconds > 0)
@@ -301,6 +302,22 @@ async def test_nothing_bad_is_believed_over_tcp_either(
     upstream._default = vice
     async with asking(upstream.url.replace("udp", "tcp"), second.url) as on:
         assert await on.ask(seconds=4.0) == ["192.0.2.2"]
+
+
+async def test_an_upstream_that_takes_no_connection_is_tried_again_a_little_later(
+    upstream: ScriptedUpstream,
+) -> None:
+    """Three tries at once would all be lost while it restarts."""
+    upstream.stop()
+    async with asking(upstream.url.replace("udp", "tcp")) as on:
+        exchange = on.start()
+        await until(lambda: not exchange.awaited, "the refusal")
+        assert exchange not in on.ended and on.counters.upstream_packets == 1
+        upstream.start()
+        for _ in range(40):
+            await on.pass_time(0.05)
+        await until(lambda: exchange in on.ended)
+        assert on.read(exchange) == ["192.0.2.1"]
 
 
 async def test_cut_for_ever_ends(upstream: ScriptedUpstream) -> None:
