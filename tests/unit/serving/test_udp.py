@@ -6,10 +6,13 @@ Invariant: whatever a client sends, the listener goes on; a datagram gets one re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import dns.message
 import dns.rcode
@@ -17,11 +20,21 @@ import pytest
 
 from resolver.inherited import UdpSocket
 from resolver.serving import udp as udp_module
-from resolver.serving.udp import BATCH, UdpListener
+from resolver.serving.overload import WaitingRoom
+from resolver.serving.udp import BATCH, CROWD, FEW, UdpListener
 from tests.support import behaviours as do
 from tests.support.client import ask, exchange_udp, make_query, rdatas, silent_udp
 from tests.support.upstream import ScriptedUpstream
-from tests.unit.serving.ground import Listening, extended_errors, ground, listening, snapshot, until
+from tests.unit.serving.ground import (
+    Ground,
+    Listening,
+    extended_errors,
+    ground,
+    listening,
+    snapshot,
+    turns,
+    until,
+)
 
 SERVED = snapshot(block=("bad.example",))
 BLOCKED = make_query("bad.example", number=0xB10C).to_wire()
@@ -189,6 +202,158 @@ async def test_a_burst_is_answered_whole_and_in_turns(
         assert [int.from_bytes(reply[:2], "big") for reply in replies] == list(range(count))
         at.udp.readable()  # nothing to read is no fault
         loop.add_reader(at.udp.fileno(), at.udp.readable)
+
+
+# A crowd
+
+
+def flood(client: socket.socket, count: int, zone: str = "flood.example") -> None:
+    """So many questions for names that nobody has asked for."""
+    for number in range(count):
+        client.send(make_query(f"n{number}.{zone}", number=number, edns=False).to_wire())
+
+
+def received(client: socket.socket) -> list[bytes]:
+    """What has come so far."""
+    client.setblocking(False)
+    found = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            found.append(client.recv(4096))
+    return found
+
+
+@asynccontextmanager
+async def crowd(
+    on: Ground, at: Listening, monkeypatch: pytest.MonkeyPatch, room: int = 2048
+) -> AsyncIterator[tuple[socket.socket, socket.socket]]:
+    """A listener that has seen full batches, read by hand, an attacker and somebody else."""
+    monkeypatch.setattr(udp_module, "CROWD", 0)
+    at.udp._room = WaitingRoom(room)
+    asyncio.get_running_loop().remove_reader(at.udp.fileno())
+    with connected(at, "127.0.0.9") as attacker, connected(at, "127.0.0.2") as quiet:
+        yield attacker, quiet
+
+
+def connected(at: Listening, source: str) -> socket.socket:
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind((source, 0))
+    client.connect(at.address)
+    return client
+
+
+async def test_full_batches_in_a_row_make_a_crowd_and_silence_ends_it() -> None:
+    async with ground(served=SERVED) as on, listening(on) as at:
+        on.give(BLOCKED, host="127.0.0.2")
+        asyncio.get_running_loop().remove_reader(at.udp.fileno())
+        client = connected(at, "127.0.0.2")
+        for number in range(CROWD * BATCH):
+            client.send(number.to_bytes(2, "big") + BLOCKED[2:])
+        for batches in range(1, CROWD + 1):
+            at.udp.readable()
+            assert at.udp._full_batches == batches
+        assert on.pipeline.counters.flow_hits == CROWD * BATCH
+        assert len(received(client)) == CROWD * BATCH
+        client.send(BLOCKED)
+        at.udp.readable()  # in the crowd: what is known is answered on the spot
+        assert on.pipeline.counters.flow_hits == CROWD * BATCH + 1
+        await until(lambda: at.udp._full_batches == 0)
+        assert len(received(client)) == 1
+        client.close()
+
+
+async def test_in_a_crowd_what_is_known_is_answered_first(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        ground(upstream.url, served=SERVED) as on,
+        listening(on) as at,
+        crowd(on, at, monkeypatch) as (attacker, quiet),
+    ):
+        on.give(BLOCKED, host="127.0.0.2")
+        flood(attacker, 200)
+        quiet.send(BLOCKED)
+        before = on.pipeline.counters.queries
+        at.udp.readable()
+        assert len(received(quiet)) == 1
+        assert on.pipeline.counters.queries == before + 1 and not on.pipeline.busy
+        await until(lambda: on.pipeline.counters.queries == before + 201)
+        await until(lambda: not on.pipeline.busy)
+        assert len(received(attacker)) == 200, "a crowd that can be served loses nobody"
+        assert on.pipeline.counters.shed == 0 and len(at.udp._room) == 0
+
+
+async def test_in_a_crowd_a_flood_loses_and_nobody_else(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        ground(upstream.url, served=SERVED) as on,
+        listening(on) as at,
+        crowd(on, at, monkeypatch, room=50) as (attacker, quiet),
+    ):
+        flood(attacker, 200)
+        at.udp.readable()
+        flood(quiet, 5, "fresh.example")
+        at.udp.readable()
+        assert on.pipeline.counters.shed == 155 and len(at.udp._room) == 50
+        await until(lambda: len(at.udp._room) == 0 and not on.pipeline.busy)
+        assert (len(received(attacker)), len(received(quiet))) == (45, 5)
+
+
+async def test_first_seen_questions_are_served_a_few_at_a_time(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two looks at the socket no more than FEW, or a known answer would wait for all of them."""
+    async with (
+        ground(upstream.url) as on,
+        listening(on) as at,
+        crowd(on, at, monkeypatch) as (attacker, _),
+    ):
+        flood(attacker, 200)
+        at.udp.readable()
+        steps: list[int] = []
+        real = at.udp._receive
+
+        def looks(size: int) -> tuple[bytes, tuple[object, ...]]:
+            steps.append(on.pipeline.counters.queries)
+            return real(size)
+
+        at.udp._receive = looks
+        await until(lambda: len(at.udp._room) == 0)
+        assert len(steps) >= 200 // FEW
+        assert all(later - sooner <= FEW for sooner, later in pairwise([0, *steps]))
+        await until(lambda: not on.pipeline.busy)
+
+
+async def test_a_listener_that_is_closed_serves_nobody_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(udp_module, "CROWD", 0)
+    async with ground(served=SERVED) as on:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as kept:
+            kept.bind(("127.0.0.1", 0))
+            listener = UdpListener(UdpSocket(socket.dup(kept.fileno())), on.pipeline, on.clock)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.connect(kept.getsockname())
+                flood(client, 40)
+            listener.readable()
+            assert len(listener._room) == 40
+            listener.close()
+            await turns()
+            assert on.pipeline.counters.queries == 0
+
+
+# Fragments
+
+
+@pytest.mark.parametrize(
+    ("host", "level", "option"),
+    [("127.0.0.1", socket.IPPROTO_IP, 10), ("::1", socket.IPPROTO_IPV6, 23)],
+)
+async def test_replies_are_never_fragmented(host: str, level: int, option: int) -> None:
+    """IP_PMTUDISC_PROBE: DF is set, and a forged ICMP message changes no path's MTU (RFC 9715)."""
+    if ":" in host and not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    async with ground(served=SERVED) as on, listening(on, host) as at:
+        assert at.udp._socket.getsockopt(level, option) == 3
 
 
 # What clients send
