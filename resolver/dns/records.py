@@ -83,8 +83,8 @@ _HEADS: Final[Mapping[int, frozenset[bytes]]] = {registry.A: FOUR, registry.AAAA
 
 _CHAINED: Final = (registry.CNAME, registry.DNAME)
 _BOUND: Final = (registry.SVCB, registry.HTTPS)
-_SPECIAL: Final = frozenset((*_CHAINED, *_BOUND, registry.OPT, registry.SOA, registry.RRSIG))
-"""Types that are looked at more closely."""
+_SPECIAL: Final = frozenset((*_CHAINED, *_BOUND, registry.RRSIG))
+"""Types that are looked at more closely in the answer and in the additional section."""
 _OPT: Final = registry.OPT
 _SOA: Final = registry.SOA
 
@@ -325,20 +325,19 @@ def _tour(data: bytes, start: int, answers: int, before: int, total: int) -> _To
         if rtype in _HEADS:
             if data[rdata : rdata + 2] in _HEADS[rtype] and is_private(data[rdata:end]):
                 private = True
+        elif rtype == _OPT:
+            total, upper, options = index, ttl >> 24, data[rdata:end]
+            break
+        elif answers <= index < before:
+            if rtype == _SOA and length >= _SHORTEST_SOA:
+                # RFC 2308 5: a negative answer lives for the smaller of its SOA's TTL and MINIMUM.
+                minimum = _LONG.unpack_from(data, end - 4)[0]
+                again |= _CHANGED if minimum < ttl else 0
+                ttl = minimum if minimum < ttl else ttl
         elif rtype in _SPECIAL:
-            if rtype == _OPT:
-                total, upper, options = index, ttl >> 24, data[rdata:end]
-                break
-            if rtype == _SOA:
-                if answers <= index < before and length >= _SHORTEST_SOA:
-                    # RFC 2308 5: a negative answer lives for the smaller of its SOA's TTL and MINIMUM.
-                    minimum = _LONG.unpack_from(data, end - 4)[0]
-                    if minimum < ttl:
-                        ttl, again = minimum, again | _CHANGED
-            elif index < answers or index >= before:
-                details = details or _Details(data, start)
-                links = details.links
-                kind = details.read(rtype, rdata, end, links.get(word, _STRANGE))
+            details = details or _Details(data, start)
+            links = details.links
+            kind = details.read(rtype, rdata, end, links.get(word, _STRANGE))
         if ttl > TTL_CAP:
             ttl, again = TTL_CAP, again | _CHANGED
         if ttl < lifetime:

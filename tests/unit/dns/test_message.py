@@ -98,8 +98,10 @@ def test_what_is_no_message(data: bytes) -> None:
         summarise(data)
 
 
-@pytest.mark.parametrize("data", HOSTILE_RESPONSES.values(), ids=HOSTILE_RESPONSES)
+LARGE = {name: data for name, data in HOSTILE_RESPONSES.items() if len(data) > MAX_OCTETS}
+
+
+@pytest.mark.parametrize("data", LARGE.values(), ids=LARGE)
 def test_large_messages_never_reach_the_library(data: bytes) -> None:
-    assert len(data) > MAX_OCTETS
     with pytest.raises(WireError, match=str(MAX_OCTETS)):
         summarise(data)
