@@ -17,7 +17,7 @@ from resolver.dns.bindings import read_binding
 from resolver.dns.bounds import bounded
 from resolver.dns.edns import PLAIN_OPT, extended_error, opt, with_options
 from resolver.dns.query import NO_EDNS, Query
-from resolver.dns.reasons import opts_for
+from resolver.dns.reasons import EDE, opts_for
 from resolver.dns.records import TTL_CAP, Walk, walk, write_ttls
 
 _HEADER: Final = Struct(">HHHHHH").pack
@@ -91,7 +91,8 @@ class Relay:
     octets     what it weighs in a cache that is bounded in octets
 
     An answer that a rule gives in an upstream's place is kept in the same way; `opts` are then the OPT
-    records without and with DO that say so. An upstream's own reasons are passed on (`resolver.dns.reasons`).
+    records without and with DO that say so. For an upstream's they pass its reasons on
+    (`resolver.dns.reasons`).
     `ttls` bounds the TTLs, in seconds: at least, at most.
     """
 
@@ -115,7 +116,7 @@ class Relay:
         self,
         walk: Walk,
         stored: float,
-        opts: tuple[bytes, bytes] = PLAIN_OPT,
+        opts: tuple[bytes, bytes] | None = None,
         ttls: tuple[int, int] = (0, TTL_CAP),
     ) -> None:
         least, most = ttls
@@ -123,8 +124,13 @@ class Relay:
             if ttl > most or ttl < least:
                 walk = bounded(walk, least, most)
                 break
-        if (walk.options or walk.rcode not in _GOOD) and opts is PLAIN_OPT:
-            opts = opts_for(walk.rcode, walk.options)
+        # As measured: two numbers in two tuples for each TTL, and what every object costs.
+        self.octets = len(walk.body) + 64 * len(walk.offsets) + 400
+        if opts is None:
+            opts = PLAIN_OPT
+            if EDE in walk.options or walk.rcode not in _GOOD:
+                opts = opts_for(walk.rcode, walk.options)
+                self.octets += len(opts[0]) + len(opts[1])
         # An rcode above 15 is between the upstream and us: its upper bits are in the OPT that was cut
         # off, and the lower ones alone would say something else (RFC 6891 6.1.3).
         self._rcode = walk.rcode if walk.rcode <= registry.RCODE_MASK else registry.SERVFAIL
@@ -139,8 +145,6 @@ class Relay:
         self.negative = walk.negative
         self.stored = stored
         self.due = inf
-        # As measured: two numbers in two tuples for each TTL, and what every object costs.
-        self.octets = len(walk.body) + 64 * len(walk.offsets) + 400
 
     @property
     def rcode(self) -> int:

@@ -29,7 +29,8 @@ _LASTING: Final = (
 
 _GOOD: Final = (registry.NOERROR, registry.NXDOMAIN)
 
-_CODE: Final = registry.OPTION_EDE.to_bytes(2, "big")
+EDE: Final = registry.OPTION_EDE.to_bytes(2, "big")
+"""How an extended error begins: without these octets, options hold none."""
 
 
 def read_reason(options: bytes) -> tuple[int, str] | None:
@@ -37,7 +38,7 @@ def read_reason(options: bytes) -> tuple[int, str] | None:
 
     RFC 8914 2: the text may end in a NUL, which is no part of it. Text that is not fit to be shown is "".
     """
-    if _CODE not in options:
+    if EDE not in options:
         return None
     data = option(options, registry.OPTION_EDE)
     if data is None or len(data) < 2:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from resolver.dns import registry
 from resolver.dns.answers import Relay, failure, minimal_any, reply, truncated, upstream_query
-from resolver.dns.edns import extended_error, opt
+from resolver.dns.edns import PLAIN_OPT, extended_error, opt
 from resolver.dns.query import Query, parse_query
 from resolver.dns.records import TTL_CAP, walk
 from resolver.errors import WireError
@@ -262,6 +262,15 @@ def test_a_client_is_told_what_the_upstream_said(
         assert read.rcode() == rcode and errors(read) == told
         assert bool(read.ednsflags & dns.flags.DO) == dnssec
     assert dns.message.from_wire(kept.render(ask(edns=False), 0)).edns == -1
+
+
+def test_a_failure_of_our_own_is_not_put_down_to_an_upstream() -> None:
+    walked = walk(header(0x8182) + QUESTION)
+    assert errors(dns.message.from_wire(Relay(walked, 0.0, PLAIN_OPT).render(ask(), 0))) == []
+
+
+def test_reasons_weigh_something() -> None:
+    assert relay(header(0x8182) + QUESTION).octets > relay(header(0x8180) + QUESTION).octets
 
 
 # TTLs within bounds
