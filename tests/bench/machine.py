@@ -1,7 +1,8 @@
-"""What the measurements share: cores, memory of processes, a stub upstream of its own process.
+"""What the measurements share: cores, memory and processor time of processes, a Belisha to measure.
 
-The stub answers every A question with 192.0.2.1 and does nothing else, so that an upstream is never
-what is measured. It runs as a process, on the core of the load.
+The upstream of that Belisha is stub.c on the core of the load, or, without a C compiler, a Python stub
+that does the same as well as it can. Neither does anything but answer, so that an upstream is never what
+is measured.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+from tests.bench import programs
 from tests.e2e.belisha import Belisha
 
 RECORD = bytes.fromhex("c00c00010001000001 2c0004c0000201".replace(" ", ""))
 """The qname's A record: TTL 300, 192.0.2.1."""
 
 
+@cache
 def cores() -> tuple[int, int]:
-    """The core for the server and the core for everything else (the same one where there is one)."""
+    """The core for the server and the core for everything else (the same one where there is one).
+
+    Of those that were allowed when it was asked first: inside `on_core` only one is.
+    """
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[-1], allowed[0]
 
@@ -38,6 +46,19 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def family(root: int) -> list[int]:
+    """A process and everything that descends from it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parent = int(entry.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.parent.name))
+    found = [root]
+    for pid in found:  # grows while it is read
+        found += children.get(pid, [])
+    return found
+
+
 def megabytes(pid: int) -> tuple[float, float]:
     """Resident and proportional size of a process, in MB (2^20 octets)."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -47,9 +68,19 @@ def megabytes(pid: int) -> tuple[float, float]:
 
 
 def processor_seconds(pid: int) -> float:
-    """User and system time of a process so far, in seconds."""
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system time of a process so far, in seconds; 0 for one that is gone.
+
+    The clock is that of clock_getcpuclockid(3), which counts nanoseconds where /proc counts ticks.
+    """
+    with contextlib.suppress(OSError):
+        return time.clock_gettime(~pid << 3 | 2)
+    return 0.0
+
+
+def busy_seconds() -> float:
+    """Processor time of the whole machine so far, of all cores, with what a host took from it."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def stub() -> None:
@@ -69,6 +100,10 @@ def stub() -> None:
 @contextlib.contextmanager
 def stub_upstream() -> Iterator[str]:
     """The URL of a running stub."""
+    if programs.available():
+        with programs.served("stub") as (port, _):
+            yield f"udp://127.0.0.1:{port}"
+        return
     code = "from tests.bench.machine import stub; stub()"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
