@@ -13,7 +13,11 @@ from tests.house.tree import ROOT, modules
 UNIT = ROOT / "tests" / "unit"
 
 # Source files that need no twin, and why.
-NO_TWIN: dict[str, str] = {}
+NO_TWIN = {
+    "serving/batches.py": "held to one contract with its slow twin by test_datagrams.py",
+    "serving/one_by_one.py": "held to one contract with its quick twin by test_datagrams.py",
+    "serving/peers.py": "what both of them say, in test_datagrams.py",
+}
 
 # Test files that are no twin, and what they test.
 NO_SOURCE = {
