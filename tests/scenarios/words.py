@@ -16,7 +16,7 @@ from typing import Final
 
 from tests.support import behaviours as do
 from tests.support import vices
-from tests.support.behaviours import FORGED_ADDRESS, Behaviour, Reply, Seen
+from tests.support.behaviours import FORGED_ADDRESS, Behaviour
 
 _FORGED: Final = do.answer(f"A {FORGED_ADDRESS}")
 
@@ -73,7 +73,7 @@ def behaviour(words: list[str], clock: Callable[[], float]) -> Behaviour:
         at = words.index(":")
         inner = behaviour(words[at + 1 :], clock)
         if words[0] == "slow":
-            return _slow(float(words[1]), inner, clock)
+            return vices.slow(float(words[1]), clock, inner)
         return VICES[words[0]](words[1:at], inner)
     if words[0] == "big":
         return do.big(int(words[1]))
@@ -87,13 +87,3 @@ def behaviour(words: list[str], clock: Callable[[], float]) -> Behaviour:
     if len(words) == 1:
         return PLAIN[words[0]]
     return do.answer(*" ".join(words).split(" / "), ttl=ttl)
-
-
-def _slow(seconds: float, inner: Behaviour, clock: Callable[[], float]) -> Behaviour:
-    """The same, so many seconds of the virtual clock later."""
-
-    def behave(seen: Seen) -> list[Reply]:
-        due = clock() + seconds
-        return vices.held(lambda: clock() >= due, inner)(seen)
-
-    return behave

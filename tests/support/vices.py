@@ -3,7 +3,8 @@
     lossy(0.3, seed, answer(...))              a share of the queries is lost, the same ones every time
     flapping(5, 3, answer(...))                five are answered, three are not, and so on
     dying_after(1, answer(...))                so many are answered, then none any more
-    held(ready, answer(...))                   answered when `ready()` says so: a virtual clock, an event
+    held(ready, answer(...))                   answered when `ready()` says so
+    slow(2.0, clock, answer(...))              answered so many seconds of a clock later
     dribbled(1.0, answer(...))                 over TCP one octet a second
     reversed_order(8, answer(...))             of eight queries the first is answered last
     joined(raw(...), answer(...))              all of it, in this order: an early bad packet, then the truth
@@ -72,15 +73,10 @@ def flapping(up: int, down: int, behaviour: Behaviour) -> Behaviour:
     return behave
 
 
-def flapping_in_time(up: float, down: float, behaviour: Behaviour) -> Behaviour:
-    """The same by its own clock: `up` seconds answering, `down` seconds not, from the first query on."""
-    began: list[float] = []
-
-    def behave(seen: Seen) -> list[Reply]:
-        began.append(seen.at)
-        return behaviour(seen) if (seen.at - began[0]) % (up + down) < up else []
-
-    return behave
+def flapping_in_time(up: float, down: float, clock: Callable[[], float], behaviour: Behaviour) -> Behaviour:
+    """The same by a clock: `up` seconds answering, `down` seconds not, from now on."""
+    began = clock()
+    return lambda seen: behaviour(seen) if (clock() - began) % (up + down) < up else []
 
 
 def dying_after(count: int, behaviour: Behaviour) -> Behaviour:
@@ -98,6 +94,16 @@ def dying_after(count: int, behaviour: Behaviour) -> Behaviour:
 def held(ready: Callable[[], bool], behaviour: Behaviour) -> Behaviour:
     """The same, sent when `ready()` is true; it is asked every few milliseconds."""
     return lambda seen: [reply._replace(ready=ready) for reply in behaviour(seen)]
+
+
+def slow(seconds: float, clock: Callable[[], float], behaviour: Behaviour) -> Behaviour:
+    """The same, so many seconds of a clock later: a virtual one, most likely."""
+
+    def behave(seen: Seen) -> list[Reply]:
+        due = clock() + seconds
+        return held(lambda: clock() >= due, behaviour)(seen)
+
+    return behave
 
 
 def dribbled(seconds: float, behaviour: Behaviour) -> Behaviour:
