@@ -55,6 +55,9 @@ class Judge(Protocol):
     def unreachable(self, attempt: Try, now: float) -> None:
         """The network says that nobody is there."""
 
+    def repeated(self, attempt: Try, now: float) -> None:
+        """It was heard, and is asked again over a stream: that takes longer."""
+
 
 class Asker:
     """The ways to all upstreams of a forwarder, `upstreams[i].index` being i."""
@@ -153,6 +156,11 @@ class Asker:
             lambda data: self._streamed(attempt, data),
         )
 
+    def repeat_by_stream(self, attempt: Try, now: float) -> None:
+        """Ask again what was asked over UDP."""
+        self.ask_by_stream(attempt)
+        self._judge.repeated(attempt, now)
+
     # Receiving
 
     def _received(self, where: PortSocket[Try], data: bytes) -> None:
@@ -178,7 +186,7 @@ class Asker:
         if flags & registry.TC:
             attempt.upstream.answered(now - attempt.sent, now)
             if not attempt.exchange.ended:
-                self.ask_by_stream(attempt)
+                self.repeat_by_stream(attempt, now)
             return
         try:
             walked = walk(data)
@@ -210,7 +218,7 @@ class Asker:
         # Not believed, but its sender had the rest: a stream cannot be forged like that.
         upstream.odd_case()
         if attempt.state < STREAMED and not attempt.exchange.ended:
-            self.ask_by_stream(attempt)
+            self.repeat_by_stream(attempt, self._clock())
         return False
 
     def _proven(self, cookies: UpstreamCookies, where: PortSocket[Try], attempt: Try, walked: Walk) -> bool:
@@ -221,7 +229,7 @@ class Asker:
         if found == FORGED:
             self._mismatch(where, attempt.number)
         elif not attempt.exchange.ended:
-            self.ask_by_stream(attempt)
+            self.repeat_by_stream(attempt, self._clock())
         return False
 
     def _mismatch(self, where: PortSocket[Try], number: int | None) -> None:
@@ -233,10 +241,11 @@ class Asker:
 
     def _found(self, upstream: Upstream, awaited: list[Try]) -> None:
         """A forger has found a port towards this upstream, where these were awaited."""
-        upstream.port_found(self._clock())
+        now = self._clock()
+        upstream.port_found(now)
         for attempt in awaited:
             if not attempt.exchange.ended and attempt.state < STREAMED:
-                self.ask_by_stream(attempt)
+                self.repeat_by_stream(attempt, now)
 
     def _unreachable(self, where: PortSocket[Try]) -> None:
         """The network says that nobody is there."""

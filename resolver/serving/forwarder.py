@@ -36,7 +36,7 @@ from resolver.serving.choice import Choice
 from resolver.serving.dialling import Places
 from resolver.serving.exchange import OPEN, SETTLED, UNREACHABLE, Exchange, Try
 from resolver.serving.health import Upstream
-from resolver.serving.hedging import MAX_TRIES, TOTAL, Budget, fixed, wait
+from resolver.serving.hedging import MAX_TRIES, TOTAL, Budget, fixed, stream_wait, wait
 from resolver.serving.wheel import Wheel
 from resolver.settings import Strategy
 from resolver.upstreams import UpstreamAddress
@@ -206,6 +206,14 @@ class Forwarder:
             exchange.due = min(exchange.due, now + GRACE)
             self._wheel.at(exchange.due, self._late, exchange)
 
+    def repeated(self, attempt: Try, now: float) -> None:
+        """A stream has to be opened and asked, which is not the same as being late."""
+        exchange = attempt.exchange
+        due = now + stream_wait(attempt.upstream)
+        if attempt is exchange.tries[-1] and exchange.due < due and len(exchange.tries) < MAX_TRIES:
+            exchange.due = due
+            self._wheel.at(due, self._late, exchange)
+
     def _again(self, attempt: Try, now: float, plain: bool) -> None:
         """Ask the same upstream again, if there is a packet left to ask with."""
         exchange = attempt.exchange
@@ -221,7 +229,7 @@ class Forwarder:
         if exchange.tried.count(attempt.upstream) == 1 and len(exchange.tries) < MAX_TRIES:
             self._again(attempt, now, plain=False)
         else:
-            self._asker.ask_by_stream(attempt)
+            self._asker.repeat_by_stream(attempt, now)
 
     def _settle(self, attempt: Try, now: float, others: bool) -> None:
         """Nothing better comes from this try. Only the newest moves on, if there is anybody to ask (with

@@ -47,6 +47,11 @@ def wait(count: int, upstream: Upstream) -> float:
     return min(max(4 * upstream.patience, least), most)
 
 
+def stream_wait(upstream: Upstream) -> float:
+    """Seconds for a try that is repeated over a stream: two round trips, where a packet takes one."""
+    return max(2 * upstream.patience, _THIRD[0])
+
+
 def fixed(count: int, upstream: Upstream) -> float:
     """Seconds after the first try when the one after try number `count` leaves in any case."""
     earliest, latest = FIXED[count - 1]

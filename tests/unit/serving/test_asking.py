@@ -12,6 +12,7 @@ import dns.edns
 import dns.flags
 import pytest
 
+from resolver.serving.exchange import STREAMED
 from resolver.serving.forwarder import Terms
 from resolver.serving.health import FOUND, ODD_CASES, SIEGE
 from resolver.serving.hedging import MAX_TRIES
@@ -318,6 +319,19 @@ async def test_an_upstream_that_takes_no_connection_is_tried_again_a_little_late
             await on.pass_time(0.05)
         await until(lambda: exchange in on.ended)
         assert on.read(exchange) == ["192.0.2.1"]
+
+
+async def test_what_goes_over_tcp_gets_time_for_it(upstream: ScriptedUpstream) -> None:
+    """A cut answer is no late one: the upstream is there, and a connection takes some round trips."""
+    upstream.set(NAME, do.truncated(do.after(0.1, GOOD)))
+    async with asking(upstream.url) as on:
+        for number in range(20):  # so that it is known to be fast
+            await on.ask(f"n{number}.example.org")
+        exchange = on.start()
+        await until(lambda: exchange.tries[0].state == STREAMED)
+        await on.pass_time(0.2)
+        await until(lambda: exchange in on.ended)
+        assert on.read(exchange) == ["192.0.2.1"] and on.counters.upstream_packets == 21
 
 
 async def test_cut_for_ever_ends(upstream: ScriptedUpstream) -> None:

@@ -434,7 +434,7 @@ async def test_tcp_that_fails_makes_way_for_the_next_upstream(
     cut = do.truncated(GOOD)
     upstream.set(NAME, do.over_tcp(lambda seen: vice(seen) * 4, cut))
     async with ground(upstream.url, second.url) as on:
-        reply, _ = await ask_for(on, 1.0)
+        reply, _ = await ask_for(on, 2.5)
         assert addresses(reply) == ["192.0.2.2"]
     assert transports(upstream) == ["udp", "tcp"]
 

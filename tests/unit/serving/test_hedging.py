@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.serving.health import LONGEST_PATIENCE, SHORTEST_PATIENCE, Upstream
-from resolver.serving.hedging import FIXED, MAX_TRIES, MOST, SHARE, TOTAL, Budget, fixed, wait
+from resolver.serving.hedging import FIXED, MAX_TRIES, MOST, SHARE, TOTAL, Budget, fixed, stream_wait, wait
 from resolver.serving.wheel import TICK
 from resolver.upstreams import parse_upstream
 
@@ -45,6 +45,13 @@ def test_whatever_happened_a_client_hears_something_within_five_seconds(times: l
         earliest, latest = FIXED[count - 1]
         assert earliest <= fixed(count, one) <= latest < TOTAL
     assert TOTAL + 2 * TICK < 5
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"), [([], 0.6), ([0.001] * 50, 0.25), ([0.15] * 50, 0.3), ([2.0] * 50, 1.6)]
+)
+def test_a_stream_gets_two_round_trips(times: list[float], seconds: float) -> None:
+    assert stream_wait(upstream(*times)) == pytest.approx(seconds, rel=0.05)
 
 
 def test_a_slow_upstream_is_not_asked_again_before_it_can_have_answered() -> None:
