@@ -38,7 +38,7 @@ _IPV6: Final = (
 _CARRIERS: Final = (
     ("::ffff:0:0/96", 12),  # IPv4-mapped: RFC 4291 2.5.5.2
     ("::/96", 12),  # IPv4-compatible: RFC 4291 2.5.5.1; :: and ::1 (2.5.2, 2.5.3) are in 0.0.0.0/8
-    ("::ffff:0:0:0/96", 12),  # IPv4-translated: RFC 2765 2.1
+    ("::ffff:0:0:0/96", 12),  # IPv4-translated, as RFC 2765 had it
     ("64:ff9b::/96", 12),  # NAT64: RFC 6052 2.1
     ("2002::/16", 2),  # 6to4: RFC 3056 2
 )

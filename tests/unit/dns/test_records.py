@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from resolver.dns import registry
+from resolver.dns import records, registry
 from resolver.dns.names import from_text
 from resolver.dns.query import name_end
 from resolver.dns.records import MAX_CHAIN, MAX_RECORDS, TTL_CAP, Walk, walk
@@ -154,6 +154,13 @@ def https(target: bytes, parameters: bytes = b"", owner: bytes = TO_QNAME, rtype
 B, C = b"\1b\4test\0", b"\1c\4test\0"
 TO_CNAME = (0xC000 | 12 + len(QUESTION) + 12).to_bytes(2, "big")
 """A pointer to where the first CNAME leads, if it is the first record."""
+
+
+def chained(at: int) -> bytes:
+    """A pointer to where the CNAME with this index leads, each before it to a name like `B`."""
+    return (0xC000 | 12 + len(QUESTION) + 12 + at * (12 + len(B))).to_bytes(2, "big")
+
+
 HINTED = b"\0\4\0\4\xc0\xa8\0\1"
 ALIAS = cname(B)
 
@@ -258,6 +265,26 @@ def test_what_is_left_when_something_is_taken_out() -> None:
     assert walked.counts == (1, 1, 0) and walked.options == COOKIE[11:]
     assert walked.body == record(15, b"\0\1" + B) + record(2, b"\2ns" + QNAME)
     assert walk(response(OTHER, ALIAS, rcode=7, more=(record(41, b"", b"\0", 1 << 24),))).rcode == 23
+
+
+USUAL: dict[str, bytes] = {
+    "an address": response(A, more=(OPT,)),
+    "addresses spelled out": response(record(1, b"1234", QNAME), record(1, b"5678", QNAME), more=(OPT,)),
+    "a signed address": response(A, record(46, b"\0\1xx", ttl=60)),
+    "a chain": response(cname(B, 9), cname(C, 8, TO_CNAME), record(1, b"1234", chained(1), 7)),
+    "a signed chain": response(cname(B, 9), record(46, b"\0\5xx", ttl=9), record(1, b"1234", TO_CNAME, 7)),
+    "a chain to a name above": response(cname(b"\xc0\x10", 9), record(1, b"1234", b"\xc0\x10", 7)),
+    "a chain to nothing": response(cname(B, 9), authority=(soa(300, 60),), more=(OPT,)),
+    "an HTTPS record": response(https(b"\0", HINTED), more=(OPT,)),
+    "nothing": response(authority=(soa(300, 60),), more=(OPT,)),
+}
+
+
+@pytest.mark.parametrize("data", USUAL.values(), ids=USUAL)
+def test_usual_answers_are_settled_by_a_glance(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = walk(data)
+    monkeypatch.setattr(records, "rows", None)  # reads every owner, which takes longer than all the rest
+    assert walk(data) == expected
 
 
 # TTLs of one RRset (RFC 2181 5.2)
