@@ -1,19 +1,19 @@
 """The UDP listener, and with it the asyncio datapath: flow → ready answer, in a drain loop.
 
-The event loop says once that there is something to read; then up to `BATCH` datagrams are read and
-answered without going back to it. `asyncio.DatagramProtocol` would cost five times as much.
+The event loop says once that there is something to read; then up to `BATCH` datagrams are read with one
+system call, answered, and sent with another (`resolver.serving.datagrams`) without going back to it.
+`asyncio.DatagramProtocol` would cost five times as much.
 
-A known flow costs two look-ups (is this client let in, do I know these octets), a join and the two
-system calls. Whatever is not known goes to the pipeline, whose answer comes at once or later.
+A known flow costs two look-ups (is this client let in, do I know these octets) and a join. Those of a
+batch are answered first; whatever is not known goes to the pipeline then, whose answer comes at once or
+later. Later ones that come in one turn of the event loop leave together.
 
 When one full batch follows another, more comes than can be answered. In such a crowd everything is read
 at once, what is known is answered on the spot, and the rest waits in `resolver.serving.overload`, from
 where a few at a time are served between two looks at the socket. So a known answer waits for a few
 first-seen ones at most, not for a queue of thousands; the crowd is over when socket and room are empty.
 
-On a socket bound to every address a reply must leave from the address that was asked, or the client
-drops it: `_Wildcard` reads that address with each datagram and writes it with each reply
-(IP_PKTINFO, RFC 3542 6.2 for IPv6). Nothing a client sends may raise out of `readable`.
+Nothing a client sends may raise out of `readable`.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from struct import Struct
-from typing import Any, Final
+from typing import Final
 
 from resolver.inherited import UdpSocket
+from resolver.serving.datagrams import datagrams
 from resolver.serving.overload import WaitingRoom
+from resolver.serving.peers import MANY, PLACES, Received, ask_where_to, host_of
 from resolver.serving.pipeline import Pipeline
 
-BATCH: Final = 64
+BATCH: Final = MANY
 """Datagrams handled before the event loop has its turn."""
 
 CROWD: Final = 4
 """Full batches in a row that make a crowd."""
 
-DRAIN: Final = 256
+DRAIN: Final = 4 * BATCH
 """Datagrams read at one look in a crowd: more than come while a few first-seen questions are served."""
 
 FEW: Final = 16
@@ -43,13 +44,8 @@ FEW: Final = 16
 LOOKS: Final = 2
 """Looks at the socket before the event loop has its turn, and with it the replies of upstreams."""
 
-_SIZE: Final = 4096
-"""Octets read of one datagram: far more than a query has; a longer one is cut and fails to parse."""
-
-# Linux's numbers; the socket module of Python 3.11 does not name the first.
-_IP_PKTINFO: Final = 8
-_PKTINFO4: Final = Struct("=i4s4s")
-_ANCILLARY: Final = 64
+REMEMBERED: Final = 65_536
+"""Clients without limits that are known by the octets of their address; then the memory starts anew."""
 
 _MTU_DISCOVER: Final = {
     socket.AF_INET: (socket.IPPROTO_IP, 10),
@@ -57,8 +53,6 @@ _MTU_DISCOVER: Final = {
 }
 _PROBE: Final = 3
 """Set DF, and believe no ICMP message about a smaller MTU: it may be forged (ip(7), IP_PMTUDISC_PROBE)."""
-
-_Peer = tuple[Any, ...]
 
 
 class UdpListener:
@@ -70,11 +64,13 @@ class UdpListener:
         _never_fragment(self._socket)
         self._pipeline = pipeline
         self._clock = clock
-        self._receive: Callable[[int], tuple[bytes, _Peer]] = self._socket.recvfrom
-        self._send: Callable[[bytes, _Peer], object] = self._socket.sendto
         if inherited.wildcard:
-            wildcard = _Wildcard(self._socket)
-            self._receive, self._send = wildcard.receive, wildcard.send
+            ask_where_to(self._socket)
+        self._way = datagrams(self._socket.family, wildcard=inherited.wildcard)
+        self._place = PLACES[socket.AddressFamily(self._socket.family)]
+        # Octets of an address → its text, for clients that the pipeline lets in without limits.
+        self._hosts: dict[bytes, str] = {}
+        self._replies: Received = []
         self._full_batches = 0
         self._room = WaitingRoom()
         self._scheduled = False
@@ -113,74 +109,103 @@ class UdpListener:
             self._full_batches = 0
 
     def _serve_few(self) -> None:
-        take, handle = self._room.take, self._pipeline.handle
+        take = self._room.take
         for _ in range(FEW):
             one = take()
             if one is None:
-                return
-            reply = handle(one[0], one[1][0], True, self.answer_later, one[1])
-            if reply:
-                self.answer_later(one[1], reply)
+                break
+            self._ask(one[0], *one[1])
+        self._flush()
 
     def _read(self, most: int, room: WaitingRoom | None) -> bool:
         """Answer at most so many datagrams; what is not known goes into the room if there is one.
 
         Whether the socket was read empty.
         """
-        receive, send = self._receive, self._send
-        pipeline, now = self._pipeline, self._clock()
-        known, flows = pipeline.admission.known, pipeline.flows
-        hits = blocked = 0
-        empty = False
-        for _ in range(most):
+        for _ in range(0, most, MANY):
             try:
-                data, peer = receive(_SIZE)
-            except BlockingIOError:
-                empty = True
-                break
+                found = self._way.receive(self._socket, MANY)
             except OSError:
+                return True  # an error of its own, with no datagram to it
+            unknown = self._answer(found)
+            self._flush()
+            for data, peer in unknown:
+                host = self._hosts.get(peer[self._place]) or host_of(peer, self._socket.family)
+                if room is None:
+                    self._ask(data, host, peer)
+                else:
+                    self._pipeline.counters.shed += not room.put((data, (host, peer)))
+            self._flush()
+            if len(found) < MANY:
+                return True
+        return False
+
+    def _answer(self, found: Received) -> Received:
+        """Put the answers to known flows among the replies; what is left, in its order."""
+        pipeline, now = self._pipeline, self._clock()
+        hosts, place, flows, replies = self._hosts, self._place, pipeline.flows, self._replies
+        unknown: Received = []
+        hits = blocked = 0
+        for one in found:
+            data, peer = one
+            if peer[place] not in hosts and not self._is_let_in(peer):
+                unknown.append(one)
                 continue
             key = data[2:]
-            reply: bytes | None = None
-            if peer[0] in known:
-                entry = flows.young.get(key) or flows.promote(key)
-                if type(entry) is tuple:
-                    head, end, tail = entry
-                    reply = data[:2] + head + data[12:end] + tail
-                    blocked += 1
-                elif entry is not None and (now < entry.until or entry.renew(now)):  # type: ignore[union-attr]
-                    reply = data[:2] + entry.tail  # type: ignore[union-attr]
-                    hits += 1
-                elif entry is not None:
-                    flows.forget(key)
-            if reply is None:
-                if room is not None:
-                    pipeline.counters.shed += not room.put((data, peer))
-                    continue
-                reply = pipeline.handle(data, peer[0], True, self.answer_later, peer)
-                if not reply:
-                    continue
-            try:
-                send(reply, peer)
-            except OSError:
-                pipeline.counters.unsent += 1
+            entry = flows.young.get(key) or flows.promote(key)
+            if type(entry) is tuple:
+                head, end, tail = entry
+                replies.append((data[:2] + head + data[12:end] + tail, peer))
+                blocked += 1
+            elif entry is not None and (now < entry.until or entry.renew(now)):  # type: ignore[union-attr]
+                replies.append((data[:2] + entry.tail, peer))  # type: ignore[union-attr]
+                hits += 1
+            else:
+                if entry is not None:
+                    pipeline.outdated(key, entry)  # type: ignore[arg-type]
+                unknown.append(one)
         counters = pipeline.counters
         counters.queries += hits + blocked
         counters.flow_hits += hits + blocked
         counters.blocked += blocked
-        return empty
+        return unknown
+
+    def _is_let_in(self, peer: bytes) -> bool:
+        """Whether the pipeline has let a client in without limits; it is known by its address then."""
+        host = host_of(peer, self._socket.family)
+        if host not in self._pipeline.admission.known:
+            return False
+        if len(self._hosts) >= REMEMBERED:
+            self._hosts.clear()
+        self._hosts[peer[self._place]] = host
+        return True
+
+    def _ask(self, data: bytes, host: str, peer: bytes) -> None:
+        """Hand a question over; its reply comes now, or by `answer_later`."""
+        reply = self._pipeline.handle(data, host, True, self.answer_later, peer)
+        if reply:
+            self._replies.append((reply, peer))
 
     def answer_later(self, peer: object, reply: bytes) -> None:
-        """The pipeline's sink: send a reply that had to wait."""
+        """The pipeline's sink: send a reply that had to wait, with others that come in the same turn."""
         if not reply:
             return
-        try:
-            self._send(reply, peer)  # type: ignore[arg-type]
-        except OSError:
-            self._pipeline.counters.unsent += 1
+        if not self._replies:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._replies.append((reply, peer))  # type: ignore[arg-type]
+        if len(self._replies) >= MANY:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send the replies that there are."""
+        replies = self._replies
+        if replies and self._socket.fileno() >= 0:
+            self._replies = []
+            self._pipeline.counters.unsent += len(self._way.send(self._socket, replies))
 
     def close(self) -> None:
-        """Close our descriptor; the supervisor keeps its own. Nobody waits any more."""
+        """Send what is ready, close our descriptor; the supervisor keeps its own. Nobody waits any more."""
+        self._flush()
         self._room.clear()
         self._socket.close()
 
@@ -189,36 +214,3 @@ def _never_fragment(sock: socket.socket) -> None:
     """RFC 9715 3.1: replies are short enough for every path, and fragments could be forged."""
     level, option = _MTU_DISCOVER[sock.family]
     sock.setsockopt(level, option, _PROBE)
-
-
-class _Wildcard:
-    """Receives with the address that was asked, and sends from it.
-
-    A peer is (host, (address, ancillary data)): the first member is the client's host, as it is for
-    an ordinary socket.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._recvmsg = sock.recvmsg
-        self._sendmsg = sock.sendmsg
-        self._six = sock.family == socket.AF_INET6
-        if self._six:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-
-    def receive(self, size: int) -> tuple[bytes, _Peer]:
-        """One datagram and its peer. Raises OSError as recvmsg does."""
-        data, ancillary, _, address = self._recvmsg(size, _ANCILLARY)
-        return data, (address[0], address, [self._reply_with(*one) for one in ancillary])
-
-    def send(self, reply: bytes, peer: _Peer) -> None:
-        """Send from the address that was asked. Raises OSError as sendmsg does."""
-        self._sendmsg((reply,), peer[2], 0, peer[1])
-
-    def _reply_with(self, level: int, kind: int, data: bytes) -> tuple[int, int, bytes]:
-        """The ancillary data that makes a reply leave from where its query went to (ip(7))."""
-        if self._six:
-            return level, kind, data
-        _, specific, _ = _PKTINFO4.unpack(data[: _PKTINFO4.size])
-        return level, kind, _PKTINFO4.pack(0, specific, b"\0\0\0\0")

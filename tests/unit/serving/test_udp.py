@@ -21,6 +21,7 @@ import pytest
 from resolver.inherited import UdpSocket
 from resolver.serving import udp as udp_module
 from resolver.serving.overload import WaitingRoom
+from resolver.serving.peers import Received
 from resolver.serving.udp import BATCH, CROWD, FEW, UdpListener
 from tests.support import behaviours as do
 from tests.support.client import ask, exchange_udp, make_query, rdatas, silent_udp
@@ -312,13 +313,13 @@ async def test_first_seen_questions_are_served_a_few_at_a_time(
         flood(attacker, 200)
         at.udp.readable()
         steps: list[int] = []
-        real = at.udp._receive
+        real = at.udp._way.receive
 
-        def looks(size: int) -> tuple[bytes, tuple[object, ...]]:
+        def looks(sock: socket.socket, most: int) -> Received:
             steps.append(on.pipeline.counters.queries)
-            return real(size)
+            return real(sock, most)
 
-        at.udp._receive = looks
+        monkeypatch.setattr(at.udp._way, "receive", looks)
         await until(lambda: len(at.udp._room) == 0)
         assert len(steps) >= 200 // FEW
         assert all(later - sooner <= FEW for sooner, later in pairwise([0, *steps]))
@@ -423,20 +424,16 @@ async def test_a_client_that_is_gone_does_not_stop_the_others(upstream: Scripted
 
 @pytest.mark.parametrize("bound", ["127.0.0.1", "0.0.0.0"])
 async def test_a_reply_that_the_kernel_will_not_take_is_counted(
-    upstream: ScriptedUpstream, bound: str
+    upstream: ScriptedUpstream, bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unwilling(*_: object) -> int:
-        raise OSError(1, "not permitted")
-
     async with ground(upstream.url, served=SERVED) as on, listening(on, bound) as at:
-        real = at.udp._send
-        at.udp._send = unwilling
+        monkeypatch.setattr(at.udp._way, "send", lambda _, batch: list(range(len(batch))))
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.connect(("127.0.0.1", at.address[1]))
             client.send(BLOCKED)
             client.send(make_query("www.example.org").to_wire())
             await until(lambda: on.pipeline.counters.unsent == 2)
-        at.udp._send = real
+        monkeypatch.undo()
         assert rdatas(await asyncio.to_thread(ask, ("127.0.0.1", at.address[1]), "bad.example")) == {
             "0.0.0.0"
         }
@@ -445,16 +442,16 @@ async def test_a_reply_that_the_kernel_will_not_take_is_counted(
 async def test_an_error_of_the_socket_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """An ICMP message about an earlier reply surfaces as an error of recvfrom: the next datagram counts."""
     async with ground(served=SERVED) as on, listening(on) as at:
-        real = at.udp._receive
+        real = at.udp._way.receive
         errors = iter([ConnectionRefusedError(), OSError(5, "input/output"), ConnectionResetError()])
 
-        def faulty(size: int) -> tuple[bytes, tuple[object, ...]]:
+        def faulty(sock: socket.socket, most: int) -> Received:
             error = next(errors, None)
             if error is not None:
                 raise error
-            return real(size)
+            return real(sock, most)
 
-        at.udp._receive = faulty
+        monkeypatch.setattr(at.udp._way, "receive", faulty)
         assert rdatas(await asked(at, "bad.example")) == {"0.0.0.0"}
         assert next(errors, None) is None
 
@@ -466,7 +463,3 @@ async def test_closing_closes_our_descriptor_only() -> None:
             listener = UdpListener(UdpSocket(socket.dup(kept.fileno())), on.pipeline, on.clock)
             listener.close()
             assert listener.fileno() == -1 and kept.getsockname()[1]
-
-
-def test_a_query_that_is_read_fits_the_buffer() -> None:
-    assert udp_module._SIZE >= 4096, "RFC 5625 4.4"
