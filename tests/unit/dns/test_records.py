@@ -264,7 +264,7 @@ def test_what_is_left_when_something_is_taken_out() -> None:
     walked = walk(data)
     assert walked.counts == (1, 1, 0) and walked.options == COOKIE[11:]
     assert walked.body == record(15, b"\0\1" + B) + record(2, b"\2ns" + QNAME)
-    assert walk(response(OTHER, ALIAS, rcode=7, more=(record(41, b"", b"\0", 1 << 24),))).rcode == 23
+    assert walk(response(OTHER, A, rcode=7, more=(record(41, b"", b"\0", 1 << 24),))).rcode == 23
 
 
 USUAL: dict[str, bytes] = {
@@ -298,6 +298,9 @@ UNEVEN: dict[str, tuple[bytes, tuple[int, ...]]] = {
     "types differ": (response(A, record(28, bytes(16), ttl=59)), (60, 59)),
     "names differ": (response(cname(B, 9), A[:-4] + b"1234"), (9, 60)),
     "links differ": (response(cname(B, 9), cname(C, 8, TO_CNAME), record(1, b"1234", C, 7)), (9, 8, 7)),
+    "spelled in two ways, by a CNAME that leads nowhere": (
+        response(cname(QNAME, 9), A, record(1, b"1234", TO_CNAME, 50)), (9, 50, 50)
+    ),
     "a signature": (response(A, record(46, b"\0\1xx", ttl=50)), (50, 50)),
     "a signature of something else": (response(A, record(46, b"\0\2xx", ttl=50)), (60, 50)),
     "in authority": (response(authority=(record(2, B, ttl=9), record(2, C, ttl=8))), (8, 8)),
