@@ -50,6 +50,14 @@ def test_255_octets_are_a_name() -> None:
     assert len(read_name(header() + b"\x01a" * 127 + b"\0", 12)) == 255
 
 
+def test_pointers_lead_to_255_octets_at_most() -> None:
+    tail = b"\x01a" * 60 + b"\0"
+    start = 12 + len(tail)
+    assert len(read_name(header() + tail + b"\x01b" * 66 + b"\x01c\xc0\x0c", start)) == 255
+    with pytest.raises(WireError, match="too long"):
+        read_name(header() + tail + b"\x01b" * 66 + b"\x02cc\xc0\x0c", start)
+
+
 def test_two_pointers_that_point_at_each_other() -> None:
     data = header() + b"\xc0\x0e\xc0\x0c"
     for offset in (12, 14):

@@ -73,6 +73,12 @@ def test_an_owner_that_is_the_qname_stays_the_clients_own() -> None:
     assert without(data, 12 + len(QUESTION), {1}, b"") == header(answer=1) + QUESTION + record(1, b"1234")
 
 
+def test_a_dname_that_somebody_compressed_is_written_out() -> None:
+    """RFC 6672 2.5 forbids it; a pointer that is left would lead elsewhere in another message."""
+    data = header(answer=1) + QUESTION + record(39, b"\x01x" + TO_QNAME)
+    assert take_out(data)[0][0].rdata == b"\x01x" + NAME
+
+
 def test_as_many_names_as_are_written_out() -> None:
     name = from_text(".".join(["a" * 60] * 4))
     fits = MAX_OCTETS // len(name)
