@@ -86,7 +86,7 @@ class Asker:
 
     def _pool(self, upstream: Upstream) -> PortPool[Try]:
         endpoint, found = upstream.address.endpoint, partial(self._found, upstream)
-        return PortPool(endpoint, self._chance, self._received, self._unreachable, found)
+        return PortPool(endpoint, self._chance, self._received, self._unreachable, found, self._refused)
 
     def close(self) -> None:
         """Close every socket and connection; nothing is told any more."""
@@ -105,12 +105,13 @@ class Asker:
             bits = bits << 32 | next(self._chance)
         return random_case(question, bits)
 
-    def ask(self, attempt: Try, now: float) -> bool:
-        """Send a try. False when we are out of descriptors or ports: our trouble, not the upstream's."""
+    def ask(self, attempt: Try, now: float, by_stream: bool = False) -> bool:
+        """Send a try, over UDP where nothing speaks against it. False when we are out of descriptors or
+        ports: our trouble, not the upstream's."""
         upstream = attempt.upstream
         self._counters.upstream_packets += 1
         pool = self._pools[upstream.index]
-        if pool is None or upstream.by_stream > now:
+        if pool is None or by_stream or upstream.by_stream > now:
             self.ask_by_stream(attempt)
             return True
         try:
@@ -121,19 +122,12 @@ class Asker:
         octets = message(
             number, attempt.exchange.query, attempt.question, self._opt(attempt, now) if attempt.edns else b""
         )
-        try:
-            where.send(octets)
-        except OSError:
-            self._send_again(where, attempt, octets)
+        pool.send(where, octets, attempt)
         return True
 
-    def _send_again(self, where: PortSocket[Try], attempt: Try, octets: bytes) -> None:
-        """What failed may be the word about an earlier packet (ICMP), and then this one was not sent."""
-        try:
-            where.send(octets)
-        except BlockingIOError:
-            return  # no room in the kernel: lost, as on any wire
-        except OSError:
+    def _refused(self, attempt: Try) -> None:
+        """The kernel would not send a try."""
+        if not attempt.exchange.ended:
             self._judge.unreachable(attempt, self._clock())
 
     def _opt(self, attempt: Try, now: float) -> bytes:
@@ -256,12 +250,11 @@ class Asker:
 
     def _streamed(self, attempt: Try, data: bytes | None) -> None:
         """What came over a stream: a message with the right ID, or nothing in its time."""
-        upstream = attempt.upstream
+        upstream, now = attempt.upstream, self._clock()
         if data is None:
-            upstream.no_stream()
+            upstream.no_stream(now)
         if attempt.exchange.ended:
             return
-        now = self._clock()
         walked = _whole(data, attempt.question)
         if walked is None:
             self._judge.failed(attempt, now)
@@ -281,6 +274,8 @@ def _whole(data: bytes | None, question: bytes) -> Walk | None:
     except WireError:
         return None
     _, flags, questions = _HEADER(data)
+    if flags & _RESPONSE != registry.QR:
+        return None
     if questions == 0 and flags & registry.RCODE_MASK in NO_EDNS:
         return walked
     # RFC 2181 9: what is cut is not to be used, and there is nothing longer than a stream to ask by.

@@ -124,8 +124,15 @@ class Forwarder:
 
     # Sending
 
-    def _try(self, exchange: Exchange, upstream: Upstream, now: float, plain: bool = False) -> None:
-        """Send the next try; `plain`: without OPT, whatever is known of the upstream."""
+    def _try(
+        self,
+        exchange: Exchange,
+        upstream: Upstream,
+        now: float,
+        plain: bool = False,
+        by_stream: bool = False,
+    ) -> None:
+        """Send the next try; `plain`: without OPT, `by_stream`: not over UDP, whatever else is known."""
         query, tries = exchange.query, exchange.tries
         question = self._asker.in_random_case(query) if upstream.keeps_case else query.question
         attempt = Try(exchange, upstream, question, upstream.plain_until <= now and not plain, now)
@@ -133,7 +140,7 @@ class Forwarder:
         due = now + upstream.patience if len(tries) == 1 else _due(tries, now)
         exchange.due = due
         self._wheel.at(due, self._late, exchange)
-        if not self._asker.ask(attempt, now):
+        if not self._asker.ask(attempt, now, by_stream):
             attempt.state = SETTLED
             if not exchange.awaited:
                 self._end(exchange, exchange.fallback)
@@ -156,7 +163,10 @@ class Forwarder:
             exchange.due = anyhow
             self._wheel.at(anyhow, self._late, exchange)
             return
-        self._next(exchange, now)
+        upstream = self._choice.next(exchange.tried)
+        # Two packets were lost, or no packet gets through: TCP repeats what is lost, and is rarely filtered.
+        last = count == MAX_TRIES - 1 and upstream in exchange.tried and upstream.udp_until <= now
+        self._try(exchange, upstream, now, by_stream=last)
 
     # What came of a try
 
@@ -197,12 +207,14 @@ class Forwarder:
         if attempt.state == OPEN:
             attempt.state = UNREACHABLE
         tries = exchange.tries
-        if attempt is not tries[-1]:
-            return
-        if len(tries) < MAX_TRIES:
-            if self._choice.untried(exchange.tried):
-                self._next(exchange, now)
-        elif all(one.state in (UNREACHABLE, SETTLED) for one in tries):
+        if len(tries) == MAX_TRIES:
+            self._hasten(exchange, now)
+        elif attempt is tries[-1] and self._choice.untried(exchange.tried):
+            self._next(exchange, now)
+
+    def _hasten(self, exchange: Exchange, now: float) -> None:
+        """After the last try: when the network says of all that nobody is there, the end is near."""
+        if all(one.state in (UNREACHABLE, SETTLED) for one in exchange.tries):
             exchange.due = min(exchange.due, now + GRACE)
             self._wheel.at(exchange.due, self._late, exchange)
 
@@ -242,6 +254,8 @@ class Forwarder:
             self._next(exchange, now)
         elif not exchange.awaited:
             self._end(exchange, exchange.fallback)
+        elif len(tries) == MAX_TRIES:
+            self._hasten(exchange, now)
 
     # The end
 

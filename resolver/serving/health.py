@@ -42,6 +42,9 @@ FOUND: Final = 4
 SIEGE: Final = 10.0
 """Seconds that they do, and seconds between two finds that belong together."""
 
+UDP_SECONDS: Final = 60.0
+"""How long it is remembered that no stream could be had."""
+
 ODD_CASES: Final = 3
 """Answers in another case than asked before an upstream is known not to keep it; and no right one."""
 
@@ -55,6 +58,7 @@ class Upstream:
     aside        until when it is set aside, in seconds; 0: it is well
     plain_until  until when it gets no OPT (RFC 6891 7: remember it)
     by_stream    until when it is asked over a stream and not over UDP
+    udp_until    until when it is asked over UDP although a stream would be better
     keeps_case   whether questions go out in random case, which its answers must repeat
     opts         the OPT records that it is sent, by DO; `cookie`: the option in them
     """
@@ -78,6 +82,7 @@ class Upstream:
         "plain_until",
         "seconds",
         "spread",
+        "udp_until",
     )
 
     def __init__(self, index: int, address: UpstreamAddress, keeps_case: bool = False) -> None:
@@ -85,7 +90,7 @@ class Upstream:
         self.address: Final = address
         self.seconds = self.spread = self.loss = 0.0
         self.patience = FIRST_PATIENCE
-        self.aside = self.plain_until = 0.0
+        self.aside = self.plain_until = self.udp_until = 0.0
         self.by_stream = 0.0 if address.scheme == "udp" else float("inf")
         self.keeps_case = keeps_case
         self.opts = PLAIN_OPT
@@ -151,7 +156,8 @@ class Upstream:
         if self._found >= FOUND:
             self.by_stream = max(self.by_stream, now + SIEGE)
 
-    def no_stream(self) -> None:
-        """It takes no stream, so UDP is all there is."""
+    def no_stream(self, now: float) -> None:
+        """It takes no stream, so UDP is all there is for a while."""
         if self.address.scheme == "udp":
             self.by_stream, self._found = 0.0, 0
+            self.udp_until = now + UDP_SECONDS

@@ -80,7 +80,7 @@ LIES: list[tuple[str, Behaviour]] = [
     ("no response", do.not_a_response(OTHER)),
     ("another opcode", do.patched(lambda data: data[:2] + bytes((data[2] | 0x28,)) + data[3:], OTHER)),
     ("another class", do.patched(lambda data: data.replace(b"\0\1\0\1", b"\0\1\0\3", 1), OTHER)),
-    ("from another port", do.from_elsewhere(OTHER)),
+    ("from another port", do.over_tcp(do.silence(), do.from_elsewhere(OTHER))),
     ("two questions", do.patched(lambda data: data[:4] + b"\0\2" + data[6:], OTHER)),
     ("no question", do.patched(lambda data: data[:4] + b"\0\0" + data[6:], OTHER)),
     ("counts beyond the packet", do.patched(lambda data: data[:6] + b"\xff\xff" + data[8:], OTHER)),

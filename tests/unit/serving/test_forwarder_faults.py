@@ -83,6 +83,22 @@ async def test_with_thirty_percent_loss_answers_come_within_some_hundred_millise
         assert on.counters.upstream_packets <= (20 + 100) * MAX_TRIES
 
 
+async def test_the_last_try_goes_over_tcp_where_nothing_is_lost(upstream: ScriptedUpstream) -> None:
+    upstream._default = do.over_tcp(GOOD, do.silence())
+    async with asking(upstream.url) as on:
+        assert await on.ask(seconds=2.0) == ["192.0.2.1"]
+    assert [seen.transport for seen in upstream.queries] == ["udp", "udp", "tcp"]
+
+
+async def test_where_tcp_is_not_to_be_had_the_last_try_is_a_packet_too(upstream: ScriptedUpstream) -> None:
+    upstream._default = do.over_tcp(do.hang_up(), do.silence())
+    async with asking(upstream.url) as on:
+        assert await on.ask(seconds=5.0) == []
+        upstream.forget()
+        assert await on.ask("next.example.org", seconds=5.0) == []
+        assert [seen.transport for seen in upstream.queries] == ["udp"] * 3
+
+
 async def test_one_of_two_is_dead_and_nobody_waits_for_it_long(
     upstream: ScriptedUpstream, second: ScriptedUpstream
 ) -> None:

@@ -17,6 +17,7 @@ from resolver.serving.health import (
     PLAIN_SECONDS,
     SHORTEST_PATIENCE,
     SIEGE,
+    UDP_SECONDS,
     Upstream,
 )
 from resolver.upstreams import parse_upstream
@@ -170,12 +171,12 @@ def test_without_a_stream_there_is_only_udp() -> None:
     one = upstream()
     for _ in range(FOUND):
         one.port_found(1.0)
-    one.no_stream()
-    assert one.by_stream == 0.0
+    one.no_stream(2.0)
+    assert (one.by_stream, one.udp_until) == (0.0, 2.0 + UDP_SECONDS)
 
 
 @pytest.mark.parametrize("url", ["tcp://192.0.2.1", "tls://192.0.2.1"])
 def test_what_has_only_streams_is_asked_by_them_for_ever(url: str) -> None:
     one = upstream(url)
-    one.no_stream()
-    assert one.by_stream > 1e12
+    one.no_stream(1.0)
+    assert one.by_stream > 1e12 and one.udp_until == 0.0
