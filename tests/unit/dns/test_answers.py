@@ -167,6 +167,16 @@ def test_ttls_are_counted_down(ttl: int, age: int, left: int) -> None:
     assert rrset.ttl == left
 
 
+def test_a_clients_own_options_are_added() -> None:
+    query = ask()
+    query.extras = b"\0\x0b\0\2\0\1"
+    read = dns.message.from_wire(relay(header(0x8182) + QUESTION).render(query, 0))
+    assert [int(one.otype) for one in read.options] == [15, 11]
+    without_edns = ask(edns=False)
+    without_edns.extras = query.extras
+    assert dns.message.from_wire(relay(ANSWER).render(without_edns, 0)).edns == -1
+
+
 def test_rendering_changes_nothing_that_is_kept() -> None:
     kept = relay(ANSWER)
     first = kept.render(ask(), 0)
