@@ -21,8 +21,8 @@ class Connection(Protocol):
     """What this module asks of a connection."""
 
     @property
-    def host(self) -> str:
-        """The client's address, as text."""
+    def client(self) -> str:
+        """Whose it is: connections with the same one count together."""
 
     def give_way(self) -> None:
         """Close it: another is to have its place."""
@@ -63,14 +63,14 @@ class Connections:
 
     def join(self, one: Connection) -> bool:
         """Take in a new connection, which is idle. False: there is no room, and none can be made."""
-        client = self._clients.get(one.host)
+        client = self._clients.get(one.client)
         if client is not None and client.count >= self._most_of_one:
             room = self._make_room(client.idle)
         else:
             room = len(self._all) < self._most or self._make_room(self._idle)
         if not room:
             return False
-        client = self._clients.setdefault(one.host, _Client())
+        client = self._clients.setdefault(one.client, _Client())
         client.count += 1
         self._all[one] = client
         self.rests(one)
@@ -85,7 +85,7 @@ class Connections:
         client.idle.pop(one, None)
         client.count -= 1
         if not client.count:
-            del self._clients[one.host]
+            del self._clients[one.client]
 
     def works(self, one: Connection) -> None:
         """It has a question in flight now."""

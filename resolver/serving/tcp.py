@@ -23,6 +23,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, NamedTuple, cast
 
+from resolver.rules.networks import address_of
 from resolver.serving.accepting import Acceptor
 from resolver.serving.connections import Connections
 from resolver.serving.pipeline import Pipeline
@@ -66,12 +67,14 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._unread_since = 0.0
         self._transport: asyncio.Transport | None = None
         self.host = ""
+        self.client = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, or cut it when there are too many."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.host = peer[0] if peer else ""
+        self.client = client_of(self.host)
         if not self._listener.joined(self):
             self._cut()
 
@@ -256,6 +259,15 @@ class TcpListener:
         self.pipeline.idle_seconds = seconds
         for connection in self.connections:
             cast(TcpConnection, connection).sweep(now, seconds)
+
+
+def client_of(host: str) -> str:
+    """Whose connections count together: one IPv4 address, or the /64 that an IPv6 address is in.
+
+    A client may take as many addresses of its /64 as it likes (RFC 7766 6.2.2 speaks of subnets too).
+    """
+    address = address_of(host)
+    return host if address is None or address.version == 4 else f"{address.value >> 64:x}/64"
 
 
 def idle_seconds(filled: float) -> float:

@@ -11,16 +11,16 @@ from resolver.serving.connections import Connections
 class Held:
     """A connection that only remembers that it had to give way."""
 
-    def __init__(self, host: str = "a") -> None:
-        self.host = host
+    def __init__(self, client: str = "a") -> None:
+        self.client = client
         self.gave_way = False
 
     def give_way(self) -> None:
         self.gave_way = True
 
 
-def joined(connections: Connections, count: int, host: str = "a") -> list[Held]:
-    held = [Held(host) for _ in range(count)]
+def joined(connections: Connections, count: int, client: str = "a") -> list[Held]:
+    held = [Held(client) for _ in range(count)]
     for one in held:
         assert connections.join(one)
     return held
@@ -98,7 +98,7 @@ def test_the_books_are_right_whatever_happens(steps: list[tuple[str, int]]) -> N
                 inside.discard(one)
         inside = {other for other in inside if not other.gave_way}
         assert set(connections) == inside and len(inside) <= 6
-        hosts = [other.host for other in inside]
-        assert all(hosts.count(host) <= 3 for host in "abc")
-        assert set(connections._clients) == set(hosts)
+        clients = [other.client for other in inside]
+        assert all(clients.count(client) <= 3 for client in "abc")
+        assert set(connections._clients) == set(clients)
         assert set(connections._idle) <= inside

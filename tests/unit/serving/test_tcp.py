@@ -26,6 +26,7 @@ from resolver.serving.tcp import (
     TcpConnection,
     TcpLimits,
     affordable,
+    client_of,
     idle_seconds,
 )
 from resolver.serving.waiter import MAX_WAITERS
@@ -318,6 +319,20 @@ def test_connections_leave_descriptors_for_the_rest(
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
     assert affordable(2000) == affords
+
+
+CLIENTS = [
+    ("192.0.2.1", "192.0.2.2", False),
+    ("2001:db8::1", "2001:db8::ffff:1", True),
+    ("2001:db8::1", "2001:db8:0:1::1", False),
+    ("fe80::1%eth0", "fe80::2%eth0", True),
+    ("", "", True),
+]
+
+
+@pytest.mark.parametrize(("one", "other", "same"), CLIENTS)
+def test_whose_connections_count_together(one: str, other: str, same: bool) -> None:
+    assert (client_of(one) == client_of(other)) is same
 
 
 # A client that closes its half
