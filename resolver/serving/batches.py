@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final
 
-from resolver.serving.peers import ANCILLARY, MANY, OCTETS, SIZES, Received
+from resolver.serving.peers import ANCILLARY, MANY, OCTETS, SIZES, Received, Unsent
 
 _LIBRARY: Final = ctypes.CDLL(None, use_errno=True)
 try:
@@ -159,13 +159,13 @@ class Batches:
         slots.restore(count)
         return found
 
-    def send(self, sock: socket.socket, batch: Sequence[tuple[bytes, bytes]]) -> list[int]:
+    def send(self, sock: socket.socket, batch: Sequence[tuple[bytes, bytes]]) -> list[Unsent]:
         """See `Datagrams`."""
-        failed: list[int] = []
+        failed: list[Unsent] = []
         for first in range(0, len(batch), MANY):
             chunk = batch[first : first + MANY]
             self._fill(chunk)
-            failed += [first + one for one in self._push(sock.fileno(), len(chunk))]
+            failed += [(first + one, why) for one, why in self._push(sock.fileno(), len(chunk))]
         return failed
 
     def _fill(self, chunk: Sequence[tuple[bytes, bytes]]) -> None:
@@ -193,9 +193,9 @@ class Batches:
         self._out.controls[at : at + len(told)] = told
         _ROOM.pack_into(self._out.headers, number * _STRIDE + _CONTROL_AT, len(told))
 
-    def _push(self, descriptor: int, count: int) -> list[int]:
+    def _push(self, descriptor: int, count: int) -> list[Unsent]:
         """Hand them over; each that is refused is tried once more and then passed over."""
-        failed: list[int] = []
+        failed: list[Unsent] = []
         done, again = 0, False
         while done < count:
             start = self._out.start + done * _STRIDE
@@ -203,7 +203,7 @@ class Batches:
             if sent > 0:
                 done, again = done + sent, False
             elif again:
-                failed.append(done)
+                failed.append((done, ctypes.get_errno()))
                 done, again = done + 1, False
             else:
                 again = True

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from struct import Struct
 from typing import Any, Final
 
-from resolver.serving.peers import ANCILLARY, IP_PKTINFO, MANY, OCTETS, SIZES, Received, host_of
+from resolver.serving.peers import ANCILLARY, IP_PKTINFO, MANY, OCTETS, SIZES, Received, Unsent, host_of
 
 _FAMILY: Final = Struct("=H")
 _INTEGER: Final = Struct("=I")
@@ -41,17 +41,17 @@ class OneByOne:
             found.append((data, self._peer(address, ancillary) if self._size else b""))
         return found
 
-    def send(self, sock: socket.socket, batch: Sequence[tuple[bytes, bytes]]) -> list[int]:
+    def send(self, sock: socket.socket, batch: Sequence[tuple[bytes, bytes]]) -> list[Unsent]:
         """See `Datagrams`."""
-        failed = []
+        failed: list[Unsent] = []
         for number, (data, peer) in enumerate(batch):
             for attempt in range(2):
                 try:
                     sock.sendmsg((data,), *self._towards(peer))
                     break
-                except OSError:
+                except OSError as error:
                     if attempt:
-                        failed.append(number)
+                        failed.append((number, error.errno or 0))
         return failed
 
     def _peer(self, address: tuple[Any, ...], ancillary: list[tuple[int, int, bytes]]) -> bytes:

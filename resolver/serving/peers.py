@@ -35,6 +35,10 @@ Received = list[tuple[bytes, bytes]]
 """Datagrams, each with its peer."""
 
 
+Unsent = tuple[int, int]
+"""A datagram that was not sent: its position in the batch, and why (errno)."""
+
+
 class Datagrams(Protocol):
     """A way to read and to send."""
 
@@ -42,9 +46,8 @@ class Datagrams(Protocol):
         """At most so many datagrams (and at most MANY); none when there is nothing. Raises OSError for what
         the network says on a connected socket (ICMP)."""
 
-    def send(self, sock: socket.socket, batch: Sequence[tuple[bytes, bytes]]) -> list[int]:
-        """Send octets (at most OCTETS) to peers; which of them the kernel would not take, as positions in
-        the batch.
+    def send(self, sock: socket.socket, batch: Sequence[tuple[bytes, bytes]]) -> list[Unsent]:
+        """Send octets (at most OCTETS) to peers; which of them the kernel would not take.
 
         An error may be the word about an earlier datagram, so each is tried twice before it counts.
         """

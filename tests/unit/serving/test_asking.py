@@ -5,6 +5,7 @@ Invariant: nothing is believed but what repeats all that was sent to that upstre
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,7 @@ from resolver.serving.exchange import STREAMED
 from resolver.serving.forwarder import Terms
 from resolver.serving.health import FOUND, ODD_CASES, SIEGE
 from resolver.serving.hedging import MAX_TRIES
+from resolver.serving.peers import Unsent
 from resolver.serving.ports import MISMATCHES
 from tests.support import behaviours as do
 from tests.support import vices
@@ -265,29 +267,24 @@ async def test_whoever_says_that_nobody_is_there_changes_nothing(upstream: Scrip
         assert (only.aside, only.loss, attempt.where.retired) == (0.0, 0.0, False)
 
 
-async def test_an_error_of_an_earlier_packet_does_not_cost_the_next_one(upstream: ScriptedUpstream) -> None:
-    """The kernel tells it at the next send, which then has sent nothing."""
+async def test_what_the_kernel_refuses_to_send_is_no_wait(
+    upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try leaves at once."""
     async with asking(upstream.url) as on:
-        await on.ask()
-        asker = on.forwarder._asker
-        real: list[bytes] = []
-
-        def once(octets: bytes) -> int:
-            if not real:
-                real.append(octets)
-                raise ConnectionRefusedError(111, "Connection refused")
-            return int(where.sock.send(octets))
-
-        pool = asker._pools[0]
+        pool = on.forwarder._asker._pools[0]
         assert pool is not None
-        for where in pool._active:
-            where.send = once  # type: ignore[misc, assignment]
-        pool._active *= 32
-        try:
-            assert await on.ask("next.example.org") == ["192.0.2.1"]
-        finally:
-            pool._active = pool._active[:1]
-        assert real and on.counters.upstream_packets == 2
+        real, refused = pool.way.send, []
+
+        def unwilling(sock: socket.socket, batch: list[tuple[bytes, bytes]]) -> list[Unsent]:
+            if not refused:
+                refused.extend(batch)
+                return [(number, errno.ENETUNREACH) for number in range(len(batch))]
+            return real(sock, batch)
+
+        monkeypatch.setattr(pool.way, "send", unwilling)
+        assert await on.ask("next.example.org") == ["192.0.2.1"]
+        assert len(refused) == 1 and on.counters.upstream_packets == 2
 
 
 # Streams

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -32,15 +33,19 @@ class Pool:
         self.received: list[tuple[PortSocket[object], bytes]] = []
         self.unreachable: list[PortSocket[object]] = []
         self.found: list[list[object]] = []
+        self.refused: list[object] = []
         self.pool: PortPool[object] = PortPool(
             endpoint,
             chance or numbers(),
             lambda where, data: self.received.append((where, data)),
             self.unreachable.append,
             self.found.append,
+            self.refused.append,
         )
 
     def take(self, awaiting: object = "try") -> tuple[PortSocket[object], int]:
+        """A socket, as in a turn of its own."""
+        self.pool._current = None
         return self.pool.take(awaiting, self.clock())
 
     def close(self) -> None:
@@ -87,6 +92,71 @@ async def test_neighbouring_ids_tell_nothing_about_ports() -> None:
             where.release(number)
         # 1 024 cells with 6.25 on average; were the two tied to each other, 32 cells would hold 200.
         assert max(cells.values()) < 40
+    finally:
+        made.close()
+
+
+async def test_queries_of_one_turn_leave_together_and_the_next_turn_has_another_port() -> None:
+    made = Pool()
+    try:
+        for _ in range(3):
+            places = set()
+            for number in range(5):
+                where, _ = made.pool.take(number, made.clock())
+                made.pool.send(where, bytes((number,)), number)
+                places.add(port_of(where))
+            assert len(places) == 1
+            await turns(1)
+            found = [made.far.recvfrom(10) for _ in range(5)]
+            assert [octets for octets, _ in found] == [bytes((number,)) for number in range(5)]
+            assert {peer[1] for _, peer in found} == places
+            assert made.pool._current is None
+        assert not made.refused
+    finally:
+        made.close()
+
+
+async def test_a_turn_with_more_than_a_port_carries_takes_another() -> None:
+    made = Pool()
+    try:
+        for number in range(3 * USES):
+            where, _ = made.pool.take(number, made.clock())
+            made.pool.send(where, b"x", number)
+        await turns(1)
+        ports_seen = Counter(made.far.recvfrom(10)[1][1] for _ in range(3 * USES))
+        assert list(ports_seen.values()) == [USES] * 3
+    finally:
+        made.close()
+
+
+@pytest.mark.parametrize(("why", "told"), [(errno.ENETUNREACH, ["b"]), (errno.EAGAIN, [])])
+async def test_what_the_kernel_refuses_is_told(
+    why: int, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without room it is lost, as on any wire."""
+    made = Pool()
+    try:
+        monkeypatch.setattr(made.pool.way, "send", lambda sock, batch: [(1, why)])
+        for name in ("a", "b", "c"):
+            where, _ = made.pool.take(name, made.clock())
+            made.pool.send(where, b"x", name)
+        await turns(1)
+        assert made.refused == told
+    finally:
+        made.close()
+
+
+async def test_what_leaves_from_a_port_that_was_found_is_not_sent() -> None:
+    made = Pool()
+    try:
+        where, _ = made.pool.take("a", made.clock())
+        made.pool.send(where, b"x", "a")
+        made.pool.give_up(where)
+        await turns(1)
+        assert made.found == [["a"]] and not made.refused
+        made.far.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            made.far.recv(10)
     finally:
         made.close()
 
@@ -238,7 +308,7 @@ async def test_what_comes_is_handed_over_with_its_socket() -> None:
     made = Pool()
     try:
         where, number = made.take()
-        where.send(b"question")
+        where.sock.send(b"question")
         data, peer = await asyncio.to_thread(made.far.recvfrom, 100)
         assert data == b"question" and peer[1] == port_of(where)
         for text in (b"one", b"two"):
@@ -268,7 +338,7 @@ async def test_the_network_says_that_nobody_is_there() -> None:
     try:
         made.far.close()
         where, _ = made.take()
-        where.send(b"question")
+        where.sock.send(b"question")
         await until(lambda: made.unreachable)
         assert made.unreachable == [where] and not made.received
     finally:
@@ -282,7 +352,7 @@ async def test_it_works_over_ipv6() -> None:
         pytest.skip("this machine has no IPv6")
     try:
         where, _ = made.take()
-        where.send(b"six")
+        where.sock.send(b"six")
         assert (await asyncio.to_thread(made.far.recv, 100)) == b"six"
         assert 16_384 <= port_of(where)
     finally:

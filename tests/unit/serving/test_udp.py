@@ -427,7 +427,7 @@ async def test_a_reply_that_the_kernel_will_not_take_is_counted(
     upstream: ScriptedUpstream, bound: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with ground(upstream.url, served=SERVED) as on, listening(on, bound) as at:
-        monkeypatch.setattr(at.udp._way, "send", lambda _, batch: list(range(len(batch))))
+        monkeypatch.setattr(at.udp._way, "send", lambda _, batch: [(one, 1) for one in range(len(batch))])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
             client.connect(("127.0.0.1", at.address[1]))
             client.send(BLOCKED)
