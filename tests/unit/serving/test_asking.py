@@ -270,21 +270,23 @@ async def test_whoever_says_that_nobody_is_there_changes_nothing(upstream: Scrip
 async def test_what_the_kernel_refuses_to_send_is_no_wait(
     upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next try leaves at once."""
-    async with asking(upstream.url) as on:
-        pool = on.forwarder._asker._pools[0]
-        assert pool is not None
-        real, refused = pool.way.send, []
+    """The next try leaves at once, to whoever else there is."""
+    with ScriptedUpstream(default=GOOD) as other:
+        async with asking(upstream.url, other.url) as on:
+            pool = on.forwarder._asker._pools[0]
+            assert pool is not None
+            real = pool.way.send
+            refused: list[tuple[bytes, bytes]] = []
 
-        def unwilling(sock: socket.socket, batch: list[tuple[bytes, bytes]]) -> list[Unsent]:
-            if not refused:
-                refused.extend(batch)
-                return [(number, errno.ENETUNREACH) for number in range(len(batch))]
-            return real(sock, batch)
+            def unwilling(sock: socket.socket, batch: list[tuple[bytes, bytes]]) -> list[Unsent]:
+                if not refused:
+                    refused.extend(batch)
+                    return [(number, errno.ENETUNREACH) for number in range(len(batch))]
+                return real(sock, batch)
 
-        monkeypatch.setattr(pool.way, "send", unwilling)
-        assert await on.ask("next.example.org") == ["192.0.2.1"]
-        assert len(refused) == 1 and on.counters.upstream_packets == 2
+            monkeypatch.setattr(pool.way, "send", unwilling)
+            assert await on.ask("next.example.org") == ["192.0.2.1"]
+            assert len(refused) == 1 and len(other.queries) == 1 and not upstream.queries
 
 
 # Streams
