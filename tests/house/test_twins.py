@@ -21,7 +21,7 @@ NO_TWIN = {
 
 # Test files that are no twin, and what they test.
 NO_SOURCE = {
-    "serving/test_attacks.py": "serving/pipeline.py behind its listeners: what an attacker gains, what others lose",
+    "serving/test_attacks.py": "serving/pipeline.py as attackers meet it, and its listeners",
     "serving/test_forwarder_faults.py": "serving/forwarder.py, with upstreams that fail by the virtual clock",
     "serving/test_rulings.py": "serving/pipeline.py, where rules answer or are for some clients",
     "test_packaging.py": "pyproject.toml, Dockerfile, docker-compose.yml, the systemd unit",
