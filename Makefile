@@ -50,7 +50,7 @@ fuzz: setup-test ## Hostile input for an hour or so: twenty times the examples, 
 	@BELISHA_FUZZ_ROUNDS=$${BELISHA_FUZZ_ROUNDS:-1000000} BELISHA_FUZZ_SEED=$${BELISHA_FUZZ_SEED:-$$(date +%s)} \
 		$(BIN)/python -m pytest tests/fuzz -m 'not hypothesis' --timeout=7200 $(ARGS)
 
-bench: setup-test ## Measure on this machine (ARGS="rates swaps lists" for some of it)
+bench: setup-test ## Measure on this machine (ARGS="rates swaps" for some, ARGS=peers beside other servers, ARGS=soak)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 docs: setup-run ## Write the generated pages of docs/ again

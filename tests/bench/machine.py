@@ -26,13 +26,19 @@ RECORD = bytes.fromhex("c00c00010001000001 2c0004c0000201".replace(" ", ""))
 
 
 @cache
-def cores() -> tuple[int, int]:
-    """The core for the server and the core for everything else (the same one where there is one).
+def allowed() -> tuple[int, ...]:
+    """The cores that were allowed when it was asked first: inside `on_core` only one is."""
+    return tuple(sorted(os.sched_getaffinity(0)))
 
-    Of those that were allowed when it was asked first: inside `on_core` only one is.
-    """
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[-1], allowed[0]
+
+def core_of(worker: int) -> int:
+    """The core of a worker: counted from the last one, that of the load comes last."""
+    return allowed()[-1 - worker % len(allowed())]
+
+
+def cores() -> tuple[int, int]:
+    """The core for the server and the core for everything else (the same one where there is one)."""
+    return core_of(0), allowed()[0]
 
 
 @contextlib.contextmanager

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Final
 
 from tests.bench import programs
+from tests.bench.machine import core_of, cores
 from tests.bench.report import OURS, budgets, tables
 from tests.bench.rounds import Bench, Measured, bench
 from tests.bench.servers import PEERS, Peer, run_belisha, run_peer
 
-_SECOND: Final = "the second worker has the core of the load and the upstream"
+_SHARED: Final = "the second worker shares its core with the load and the upstream"
 
 
 def _wanted() -> list[Peer]:
@@ -45,7 +46,9 @@ def _measure_peer(bench: Bench, peer: Peer, folder: Path) -> Measured:
 
 
 def _measure_belisha(bench: Bench, workers: int, folder: Path) -> Measured:
-    measured = Measured(OURS) if workers == 1 else Measured(f"{OURS}, {workers} workers", _SECOND)
+    title = OURS if workers == 1 else f"{OURS}, {workers} workers"
+    shared = core_of(workers - 1) == cores()[1]
+    measured = Measured(title, _SHARED if shared and workers > 1 else "")
     folder.mkdir()
     with run_belisha(workers, bench.names, bench.upstream, folder) as server:
         bench.measure(server, measured)

@@ -126,5 +126,5 @@ def load(port: int, questions: Path, **options: float) -> Seen:
 
 def load_once(port: int, questions: Path) -> Seen:
     """Ask every question of a file once, not faster than any server likes."""
-    words = [*arguments(port, questions, w=32, t=60), "-1"]
+    words = [*arguments(port, questions, w=32, t=60, l=5), "-1"]
     return msgspec.json.decode(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout, type=Seen)

@@ -45,7 +45,7 @@ def tables(all_measured: Sequence[Measured]) -> Iterator[str]:
     """The lines of all tables."""
     known = [one for one in all_measured if one.runs]
     unbound = _yardstick(known)
-    first = known[0] if known else Measured("")
+    echo = Measured(ECHO, runs={ECHO: [figure for one in known for figure in one.runs[ECHO]]})
 
     def rate(one: Measured, kind: str) -> str:
         value = one.rate(kind)
@@ -56,11 +56,10 @@ def tables(all_measured: Sequence[Measured]) -> Iterator[str]:
 
     yield f"{NAMES} names in the list, {ROUNDS} rounds of {SECONDS:g} s for each kind; medians."
     heads = ["server", *KINDS]
-    echo_rate = f"{first.rate(ECHO) / 1000:.1f}"
     title = "Thousand questions a second (of the echo server; of Unbound)"
-    yield from _table(title, heads, _by_kind(known, rate, echo_rate))
+    yield from _table(title, heads, _by_kind(known, rate, f"{echo.rate(ECHO) / 1000:.1f}"))
     title = "Processor time of the server, microseconds a question (of Unbound)"
-    yield from _table(title, heads, _by_kind(known, each, f"{first.each(ECHO):.1f}"))
+    yield from _table(title, heads, _by_kind(known, each, f"{echo.each(ECHO):.1f}"))
     title = f"Microseconds until the answer, mixed, {STEADY} questions a second; memory and start"
     heads = ["server", "p50", "p99 (of Unbound)", "p99.9", "resident MB", "seconds from start to blocking"]
     yield from _table(title, heads, (_rest(one, unbound) for one in known))
