@@ -35,7 +35,8 @@ FIRST_PATIENCE: Final = 0.3
 """Seconds, while nothing is known. RFC 6298 2.1 says one second, for a network of long ago."""
 
 PLAIN_SECONDS: Final = 3600.0
-"""How long it is remembered that an upstream cannot read an OPT: it may be replaced by one that can."""
+"""How long it is remembered that an upstream cannot read an OPT (RFC 6891 6.2.2: for a brief time): it may be
+replaced by one that can."""
 
 FOUND: Final = 4
 """Ports that a forger has found, one soon after the other, before questions go over a stream."""
