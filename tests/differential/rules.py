@@ -73,13 +73,18 @@ RULES: Final[tuple[Rule, ...]] = (
         "RFC 3225 3: the DO bit of the query is copied into the response.",
     ),
     Rule(
-        "what an upstream refuses is not our failure", "unbound", _fields("rcode", "EDE"), _kind("refused"),
+        "what an upstream refuses is not our failure", "unbound", _fields("rcode"), _kind("refused"),
         "RFC 9520 2.2 counts REFUSED among failures; the last word of an upstream is relayed as it is.",
     ),
     Rule(
-        "upstreams do not speak through us", "dnsmasq", _fields("EDE", "OPT", "DO"), _kind("lame"),
-        "RFC 6891 6.1.1: an OPT is between neighbours; dnsmasq relays the upstream's, even to clients "
-        "who sent none.",
+        "a failure says whose it is", "", _fields("EDE"), _kind("fail", "refused", "lame"),
+        "RFC 8914 3: whoever fails may say why. Ours repeats what the upstream said, or says that it "
+        "said nothing; Unbound drops it.",
+    ),
+    Rule(
+        "no OPT for those who sent none", "dnsmasq", _fields("OPT", "DO"), _kind("lame"),
+        "RFC 6891 6.1.1: an OPT is between neighbours, and only where one was sent; dnsmasq relays the "
+        "upstream's with its error, even to clients without.",
     ),
     Rule(
         "special names never leave", "dnsmasq", _EVERYTHING, _kind("special"),
