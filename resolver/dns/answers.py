@@ -27,7 +27,9 @@ _SHORT: Final = Struct(">H").unpack_from
 _ADDRESS_OCTETS: Final = {registry.A: 4, registry.AAAA: 16}
 _BOUND: Final = (registry.SVCB, registry.HTTPS)
 
-_GOOD: Final = (registry.NOERROR, registry.NXDOMAIN)
+_NXDOMAIN: Final = registry.NXDOMAIN
+_LARGEST: Final = registry.RCODE_MASK
+"""The largest rcode that a header has room for."""
 _ANSWERED: Final = registry.QR | registry.RA
 
 STALE_TTL: Final = 30
@@ -124,25 +126,23 @@ class Relay:
             if ttl > most or ttl < least:
                 walk = bounded(walk, least, most)
                 break
+        (
+            _, rcode, _, body, self._counts, offsets, self._ttls,
+            self.lifetime, self.targets, self.negative, self.private, options,
+        ) = walk  # fmt: skip
+        self._body = body
+        self._offsets = offsets
         # As measured: two numbers in two tuples for each TTL, and what every object costs.
-        self.octets = len(walk.body) + 64 * len(walk.offsets) + 400
+        self.octets = len(body) + 64 * len(offsets) + 400
         if opts is None:
             opts = PLAIN_OPT
-            if EDE in walk.options or walk.rcode not in _GOOD:
-                opts = opts_for(walk.rcode, walk.options)
+            if (rcode and rcode != _NXDOMAIN) or (options and EDE in options):
+                opts = opts_for(rcode, options)
                 self.octets += len(opts[0]) + len(opts[1])
+        self._opts = opts
         # An rcode above 15 is between the upstream and us: its upper bits are in the OPT that was cut
         # off, and the lower ones alone would say something else (RFC 6891 6.1.3).
-        self._rcode = walk.rcode if walk.rcode <= registry.RCODE_MASK else registry.SERVFAIL
-        self._counts = walk.counts
-        self._body = walk.body
-        self._offsets = walk.offsets
-        self._ttls = walk.ttls
-        self._opts = opts
-        self.lifetime = walk.lifetime
-        self.targets = walk.targets
-        self.private = walk.private
-        self.negative = walk.negative
+        self._rcode = rcode if rcode <= _LARGEST else registry.SERVFAIL
         self.stored = stored
         self.due = inf
 
