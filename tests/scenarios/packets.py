@@ -15,6 +15,9 @@ from tests.support.client import make_query
 _FLAGS = {"tcp", "do", "cd", "ad"}
 """Bare words of `ask` that are no type."""
 
+_OURS = {dns.edns.OptionType.EDE, dns.edns.OptionType.COOKIE}
+"""Options that a reply of ours may have here: keepalive and padding were not asked for."""
+
 _CLIENT_COOKIE = b"\x11\x22\x33\x44\x55\x66\x77\x88"
 _WRONG_COOKIE = _CLIENT_COOKIE + b"\1\0\0\0" + b"\x99" * 12
 _PLAIN_OPT = b"\0\0\x29\x04\xd0\0\0\0\0\0\0"
@@ -97,6 +100,7 @@ def _check_echo(query: bytes, octets: bytes, reply: dns.message.Message) -> None
     kept = dns.flags.RD | dns.flags.CD
     assert reply.flags & kept == asked_flags & kept, "RD and CD as asked"
     assert reply.ednsflags & 0x7FFF == 0, "no flag of EDNS but DO"
+    assert {int(option.otype) for option in reply.options} <= _OURS, "no option that a client made up"
 
 
 def _check_errors(lower: dict[str, str], reply: dns.message.Message) -> None:
