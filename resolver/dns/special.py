@@ -64,7 +64,7 @@ _ZONES: Final[tuple[tuple[str, Action], ...]] = (
 
 _BY_NAME: Final[dict[bytes, Action]] = {from_text(name): action for name, action in _ZONES}
 
-_LAST_LABELS: Final = tuple({b"\x04arpa\0", *(from_text(name) for name, _ in _ZONES if "." not in name)})
+LAST_LABELS: Final = tuple({b"\x04arpa\0", *(from_text(name) for name, _ in _ZONES if "." not in name)})
 
 _LOCALHOST: Final = from_text("localhost")
 
@@ -102,7 +102,7 @@ def unblockable(folded: bytes) -> bool:
 
 def answer(query: Query) -> bytes | None:
     """The reply to a question for a special-use name, or None for every other name."""
-    if not query.folded.endswith(_LAST_LABELS):
+    if not query.folded.endswith(LAST_LABELS):
         return None
     found = _zone_of(query.folded)
     if found is None:

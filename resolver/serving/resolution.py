@@ -107,7 +107,7 @@ class Resolution:
             if now >= relay.due:
                 self._refresh(key, query, relay)
             return relay
-        if self.failures:
+        if self.failures.young or self.failures.old:
             failure = self.failures.get(key, now)
             if failure is not None:
                 return self._still_failing(failure, relay)
@@ -154,7 +154,7 @@ class Resolution:
         relay.due = now + AGAIN_SECONDS if self._prefetches else inf
         if not self._prefetches or key in self._in_flight or self.load > 0.5:
             return
-        if self.failures and self.failures.get(key, now) is not None:
+        if self.failures.get(key, now) is not None:
             return
         exchange = self._in_flight[key] = Exchange(query, [])
         self._counters.prefetched += 1
@@ -188,7 +188,7 @@ class Resolution:
         found: Relay | Failure
         if relay is not None and relay.rcode in _GOOD:
             self.cache.put(key, relay)
-            if self.failures:
+            if self.failures.young or self.failures.old:
                 self.failures.forget(key)
             found = relay
         else:

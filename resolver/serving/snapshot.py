@@ -23,7 +23,7 @@ class Snapshot:
     rule     `Ruleset.rule`, at hand
     watches  whether addresses in answers must be judged; most generations need not look at them
     ttl      seconds, for answers of rules that name none
-    local    our own records; falsy when there are none
+    local    our own records; None when there are none
     """
 
     __slots__ = ("blocks", "loaded", "local", "number", "rebinding", "rule", "ruleset", "ttl", "watches")
@@ -37,6 +37,7 @@ class Snapshot:
         self.watches: Final = self.ruleset.watches_addresses
         answer = policy.answer
         self.ttl: Final = answer.ttl
-        self.local: Final = LocalData(policy.records)
+        local = LocalData(policy.records)
+        self.local: Final = local if local else None
         self.rebinding: Final = Rebinding(policy.rebinding)
         self.blocks: Final = BlockAnswers(answer.mode, answer.ttl, answer.ipv4, answer.ipv6, why=policy.why)
