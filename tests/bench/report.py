@@ -60,8 +60,8 @@ def tables(all_measured: Sequence[Measured]) -> Iterator[str]:
     yield from _table(title, heads, _by_kind(known, rate, f"{echo.rate(ECHO) / 1000:.1f}"))
     title = "Processor time of the server, microseconds a question (of Unbound)"
     yield from _table(title, heads, _by_kind(known, each, f"{echo.each(ECHO):.1f}"))
-    title = f"Microseconds until the answer, mixed, {STEADY} questions a second; memory and start"
-    heads = ["server", "p50", "p99 (of Unbound)", "p99.9", "resident MB", "seconds from start to blocking"]
+    title = f"Microseconds until the answer and of the processor, mixed, {STEADY} a second; memory, start"
+    heads = ["server", "p50", "p99 (of Unbound)", "p99.9", "processor", "resident MB", "seconds to blocking"]
     yield from _table(title, heads, (_rest(one, unbound) for one in known))
     yield ""
     yield from (f"- {one.title}: {one.note}" for one in known if one.note)
@@ -72,7 +72,8 @@ def tables(all_measured: Sequence[Measured]) -> Iterator[str]:
 def _rest(one: Measured, unbound: Measured) -> Sequence[str]:
     fault, (p50, p99, p999) = one.fault_of(TIMES), one.times()
     times = [f"{p50:.0f}", f"{p99:.0f} ({_of(p99, unbound.times()[1])})", f"{p999:.0f}"]
-    return [one.title, *([fault, "", ""] if fault else times), f"{one.memory:.0f}", f"{one.seconds:.2f}"]
+    times.append(f"{one.each(TIMES):.1f}")
+    return [one.title, *([fault, "", "", ""] if fault else times), f"{one.memory:.0f}", f"{one.seconds:.2f}"]
 
 
 def _disturbed(known: Sequence[Measured]) -> Iterator[str]:

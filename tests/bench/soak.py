@@ -75,6 +75,8 @@ class Soak:
     """What went wrong beside the load: TCP questions, pushes, flushes."""
     pushes: int = 0
     flushes: int = 0
+    counters: dict[str, int] = field(default_factory=dict)
+    """Belisha's own, at the end."""
 
 
 def _lines(names: Names) -> Iterator[str]:
@@ -135,10 +137,10 @@ def _push(server: Belisha, number: int, into: Soak) -> None:
 
 
 def _flush(server: Belisha, into: Soak) -> None:
-    done = server.cli("flush")
+    status, answer = server.call("POST", "/v1/cache/flush", b"{}", content_type="application/json")
     into.flushes += 1
-    if done.returncode:
-        into.faults[f"flush refused: {done.stderr.strip()}"] += 1
+    if status != 200:
+        into.faults[f"flush refused: {status} {answer}"] += 1
 
 
 def _soak(server: Belisha, questions: Path, rate: float, into: Soak) -> None:
@@ -234,6 +236,10 @@ def _print(soak: Soak, rate: float, logged: Counter[str]) -> None:
     print(f"{sum(one.seconds for one in soak.seen):.0f} s at {rate:.0f} questions a second: ", end="")
     print(", ".join(f"{count} {key}" for key, count in total.items()))
     print(f"{soak.over_tcp} questions over TCP, {soak.pushes} pushes, {soak.flushes} flushes")
+    print(
+        "Belisha's counters: "
+        + ", ".join(f"{name} {count}" for name, count in soak.counters.items() if count)
+    )
     print("p99 {:.0f} µs in the first quarter, {:.0f} µs in the last".format(*_quarters(p99)), end="")
     print(f", longest answer {max(one.longest for one in soak.seen) / 1000:.1f} ms")
     found = list(findings(soak, logged))
@@ -261,5 +267,6 @@ def main() -> None:
         rate = float(os.environ.get("BELISHA_BENCH_RATE", "0")) or reached.rate * SHARE
         print(f"  reached {reached.rate:.0f} a second; {rate:.0f} for {SECONDS:.0f} s", flush=True)
         _soak(server, whole, rate, soak)
+        soak.counters = server.call("GET", "/v1/status")[1]["counters"]
         logged = warnings(server.log())
     _print(soak, rate, logged)

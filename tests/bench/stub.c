@@ -56,8 +56,8 @@ int main(int argc, char **argv)
         return 2;
     here.sin_port = htons((unsigned short)atoi(argv[1]));
     here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-    setsockopt(sock, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    if (setsockopt(sock, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room)) /* root may have more than others */
+        setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
     if (bind(sock, (struct sockaddr *)&here, sizeof here))
         return 1;
     memset(messages, 0, sizeof messages);
