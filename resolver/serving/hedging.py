@@ -1,6 +1,6 @@
 """When another try leaves, and how many may leave early.
 
-    try 1 ──(later than usual: 30 to 800 ms)──► try 2 ──(250 ms to 1.2 s)──► try 3 ── 4 s after the first:
+    try 1 ──(later than usual: 30 to 800 ms)──► try 2 ──(150 ms to 1.2 s)──► try 3 ── 4 s after the first:
                                                                                       no answer (< 5 s)
 
 A try that is later than its upstream usually is was probably lost, so the next one need not wait long. But
@@ -28,7 +28,7 @@ FIXED: Final = ((0.8, 2.4), (2.0, 3.2))
 """Seconds after the first try when the second and the third leave whatever the budget says: at the
 earliest, and at the latest for an upstream that is slow."""
 
-_THIRD: Final = (0.25, 1.2)
+_THIRD: Final = (0.15, 1.2)
 """Bounds of the wait for the second try before the third: short losses of everything must not eat all."""
 
 SHARE: Final = 0.1

@@ -328,7 +328,7 @@ async def test_what_goes_over_tcp_gets_time_for_it(upstream: ScriptedUpstream) -
             await on.ask(f"n{number}.example.org")
         exchange = on.start()
         await until(lambda: exchange.tries[0].state == STREAMED)
-        await on.pass_time(0.2)
+        await on.pass_time(0.1)
         await until(lambda: exchange in on.ended)
         assert on.read(exchange) == ["192.0.2.1"] and on.counters.upstream_packets == 21
 
