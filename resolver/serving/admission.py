@@ -6,8 +6,8 @@
     in flight   questions of one client that wait for upstreams, so that one that asks for names nobody
                 has heard of leaves room for the others
 
-"auto" limits nobody in a private network, where whoever floods can be found and a forged address hurts
-only neighbours, and everybody else carefully. TCP is never limited by rate: nobody can forge an address
+"auto" limits nobody in a private network, or in one that was named and is no larger than a site's, where
+whoever floods can be found and a forged address hurts only neighbours; everybody else carefully. TCP is never limited by rate: nobody can forge an address
 there, and connections have limits of their own (`resolver.serving.tcp`).
 
 Clients without any limit are remembered in `known`, which the datapath asks; whoever is limited is not
@@ -71,6 +71,7 @@ class Admission:
         "_questions",
         "_refusals",
         "_served",
+        "_sites",
         "_spared",
         "known",
     )
@@ -83,9 +84,10 @@ class Admission:
     ) -> None:
         terms = terms or Limits()
         self._served: Final = _networks(networks)
+        self._sites: Final = tuple(filter(_is_spared, self._served))
         # Whether a limit spares private networks; a limit that would spare everybody takes no memory.
         self._spared: Final = (terms.queries == "auto", terms.responses == "auto")
-        private = all(_is_private(network) for network in self._served)
+        private = all(_is_spared(network) for network in self._served)
         queries = _rate(terms.queries, QUESTIONS, private)
         responses = _rate(terms.responses, ANSWERS, private)
         self._questions: Final = RateLimiter(queries) if queries else None
@@ -146,7 +148,7 @@ class Admission:
         address = address_of(host)
         if address is None or not _within(address, self._served):
             return None
-        private = _within(address, _PRIVATE)
+        private = _within(address, self._sites) or _within(address, _PRIVATE)
         questions = None if private and self._spared[0] else self._questions
         answers = None if private and self._spared[1] else self._answers
         terms = _Terms(client_network(address), questions, answers)
@@ -187,6 +189,15 @@ _PRIVATE: Final = _networks(PRIVATE_NETWORKS)
 def _within(address: Address, networks: Sequence[Network]) -> bool:
     """Whether one of these networks holds the address."""
     return any(network.holds(address) for network in networks)
+
+
+_SITE: Final = {4: 16, 6: 32}
+"""Bits of a prefix from which on a network that was named is somebody's own, and not half the world."""
+
+
+def _is_spared(network: Network) -> bool:
+    """Whether "auto" limits nobody in a network that is served."""
+    return network.prefix >= _SITE[network.version] or _is_private(network)
 
 
 def _is_private(network: Network) -> bool:

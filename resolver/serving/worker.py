@@ -13,7 +13,6 @@ Everything that could block (loading, checksums) runs in a thread. The process i
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -28,6 +27,7 @@ from resolver.generation.blobs import Blobs
 from resolver.generation.loader import Loaded, load, load_last_good, with_better_base
 from resolver.generation.store import FILE_NAME, Store
 from resolver.inherited import Inherited
+from resolver.serving import tidying
 from resolver.serving.admission import Admission, Limits
 from resolver.serving.chance import numbers
 from resolver.serving.control import Control
@@ -42,10 +42,6 @@ from resolver.settings import Settings
 from resolver.upstreams import read_upstream
 
 _BLOBS: Final = "blobs"
-
-_COLLECTIONS: Final = (5_000, 10, 50)
-"""Python's own (700, 10, 10) spent a sixth of a first-seen name on looking for cycles, of which there
-are next to none here: everything on the packet path is freed by its reference count."""
 
 _SWITCH_SECONDS: Final = 0.0005
 """How long the thread that loads a generation may keep the interpreter from a packet. Python's own
@@ -159,8 +155,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stopping.set)
         self._loop.add_reader(self._inherited.lifeline, self._stopping.set)
-        gc.freeze()
-        gc.set_threshold(*_COLLECTIONS)
+        tidying.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         for listener in self._udp:
             self._loop.add_reader(listener.fileno(), listener.readable)
@@ -173,6 +168,7 @@ class Worker:
             await self._wait(1.0)
             self._control.tick()
             self._tcp.sweep()
+            tidying.tidy()
         restoring.cancel()
         await self._stop()
 

@@ -130,6 +130,24 @@ TERMS: list[tuple[Rate, str, bool]] = [
 ]
 
 
+SITES = [
+    (["198.51.100.0/24"], "198.51.100.7", False), (["198.51.0.0/16"], "198.51.100.7", False),
+    (["198.48.0.0/12"], "198.51.100.7", True), (["2001:db8::/32"], "2001:db8::1", False),
+    (["2000::/3"], "2001:db8::1", True), (["0.0.0.0/0", "198.51.100.0/24"], "198.51.100.7", False),
+    (["0.0.0.0/0", "198.51.100.0/24"], "203.0.113.7", True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("named", "host", "limited"), SITES)
+def test_a_site_that_was_named_is_trusted_like_a_private_network(
+    named: list[str], host: str, limited: bool
+) -> None:
+    """A school on global IPv6 must not share two hundred questions a second."""
+    entry = Admission([ipaddress.ip_network(text) for text in named], Limits(), Clock())
+    assert entry.enter(host, True) == SERVED
+    assert (host in entry.known) is not limited
+
+
 @pytest.mark.parametrize(("rate", "host", "limited"), TERMS)
 def test_who_is_limited_in_questions(rate: Rate, host: str, limited: bool) -> None:
     entry = Admission(EVERYBODY, Limits(rate, 0), Clock())
