@@ -7,8 +7,9 @@
                 has heard of leaves room for the others
 
 "auto" limits nobody in a private network, or in one that was named and is no larger than a site's, where
-whoever floods can be found and a forged address hurts only neighbours; everybody else carefully. TCP is never limited by rate: nobody can forge an address
-there, and connections have limits of their own (`resolver.serving.tcp`).
+whoever floods can be found and a forged address hurts only neighbours; everybody else carefully. TCP is
+never limited by rate: nobody can forge an address there, and connections have limits of their own
+(`resolver.serving.tcp`).
 
 Clients without any limit are remembered in `known`, which the datapath asks; whoever is limited is not
 in it, so that each of its questions comes by here. All memories are bounded.
