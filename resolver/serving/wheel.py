@@ -44,9 +44,20 @@ class Wheel:
         self._buckets.clear()
 
     def _turn(self) -> None:
-        """Call what is due. Whatever is called may ask for another wait."""
+        """Call what is due. Whatever is called may ask for another wait; if it raises, which is a fault that
+        the loop will tell of, the others are called a tick later and not for ever forgotten."""
         last = int(self._clock() / TICK)
-        for number in sorted(one for one in self._buckets if one <= last):
-            for callback, argument in self._buckets.pop(number):
+        due = [
+            waiting
+            for number in sorted(one for one in self._buckets if one <= last)
+            for waiting in self._buckets.pop(number)
+        ]
+        due.reverse()
+        try:
+            while due:
+                callback, argument = due.pop()
                 callback(argument)
-        self.timer = self._loop.call_later(TICK, self._turn) if self._buckets else None
+        finally:
+            if due:
+                self._buckets.setdefault(last, []).extend(reversed(due))
+            self.timer = self._loop.call_later(TICK, self._turn) if self._buckets else None

@@ -57,6 +57,22 @@ async def test_whoever_is_called_may_wait_again(clock: Clock) -> None:
     assert called == [1, 2, 3]
 
 
+async def test_one_that_raises_stops_nobody_else(clock: Clock) -> None:
+    wheel = Wheel(clock)
+    called: list[object] = []
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    wheel.at(clock.now, called.append, 1)
+    wheel.at(clock.now, {}.__getitem__, "fault")
+    wheel.at(clock.now, called.append, 2)
+    wheel.at(clock.now + 1.0, called.append, 3)
+    clock.advance(0.5)
+    await until(lambda: len(called) == 2)
+    clock.advance(1.0)
+    await until(lambda: wheel.timer is None)
+    assert called == [1, 2, 3] and [type(one) for one in faults] == [KeyError]
+
+
 async def test_nobody_is_called_after_the_end(clock: Clock) -> None:
     wheel = Wheel(clock)
     called: list[object] = []
