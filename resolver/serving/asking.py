@@ -183,7 +183,7 @@ class Asker:
                 self.repeat_by_stream(attempt, now)
             return
         try:
-            walked = walk(data)
+            walked = walk(data, 12 + len(question))
         except WireError:
             self._mismatch(where, number)
             return

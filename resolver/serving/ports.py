@@ -6,9 +6,10 @@ at random; a socket that has carried `USES` queries or is older than `AGE` leave
 closed once nothing is awaited on it. The sockets are connected, so the kernel drops what does not
 come from the upstream's own address and port, and tells at once when nobody listens there.
 
-Queries of one turn of the event loop take the same socket and leave with one system call
+Up to `TOGETHER` queries of one turn of the event loop take the same socket and leave with one system call
 (`resolver.serving.datagrams`); under load that saves a quarter of what a first-seen name costs. For whoever
-forges it changes nothing: the port of each query is as unpredictable as before.
+forges it changes nothing: a packet still has to hit the port and the ID of the one question it is meant for,
+and neither says anything of the other.
 
     attacker's odds for one forged packet: 1 in 65 536 IDs times some 49 000 ports
 
@@ -38,6 +39,8 @@ SIZE: Final = 32
 """Sockets open for new queries, per upstream."""
 USES: Final = 64
 """Queries that one socket carries."""
+TOGETHER: Final = 8
+"""Queries that leave from one socket with one call."""
 AGE: Final = 10.0
 """Seconds that an idle pool keeps a socket."""
 MISMATCHES: Final = 8
@@ -118,6 +121,7 @@ class PortPool(Generic[T]):
         self._loop = asyncio.get_running_loop()
         self._refused = refused
         self._current: PortSocket[T] | None = None
+        self._together = 0
         self._leaving: list[tuple[PortSocket[T], T]] = []
         self._endpoint = endpoint
         self._chance = chance
@@ -134,8 +138,10 @@ class PortPool(Generic[T]):
         word = next(self._chance)
         number = word & 0xFFFF
         chosen = self._current
-        if chosen is None or chosen.retired or len(chosen.used) >= USES:
+        if chosen is None or chosen.retired or self._together <= 0 or len(chosen.used) >= USES:
             chosen = self._current = self._draw(word >> 16, now)
+            self._together = TOGETHER
+        self._together -= 1
         while number in chosen.used:
             number = next(self._chance) & 0xFFFF
         chosen.used.add(number)

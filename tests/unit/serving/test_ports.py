@@ -14,7 +14,7 @@ import pytest
 
 from resolver.serving import ports
 from resolver.serving.chance import numbers
-from resolver.serving.ports import AGE, MISMATCHES, SHUNNED, SIZE, USES, PortPool, PortSocket
+from resolver.serving.ports import AGE, MISMATCHES, SHUNNED, SIZE, TOGETHER, USES, PortPool, PortSocket
 from resolver.upstreams import parse_upstream
 from tests.unit.serving.ground import Clock, descriptors, turns, until
 
@@ -26,6 +26,7 @@ class Pool:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.far = socket.socket(family, socket.SOCK_DGRAM)
         self.far.bind((host, 0))
+        self.far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         self.far.settimeout(10)
         address = f"[{host}]" if ":" in host else host
         endpoint = parse_upstream(f"udp://{address}:{self.far.getsockname()[1]}").endpoint
@@ -116,15 +117,22 @@ async def test_queries_of_one_turn_leave_together_and_the_next_turn_has_another_
         made.close()
 
 
-async def test_a_turn_with_more_than_a_port_carries_takes_another() -> None:
+async def test_no_more_than_a_few_leave_together() -> None:
+    """Beyond that another port is drawn, as it would be in the next turn."""
     made = Pool()
     try:
-        for number in range(3 * USES):
+        count = 2 * SIZE * TOGETHER
+        for number in range(count):
             where, _ = made.pool.take(number, made.clock())
-            made.pool.send(where, b"x", number)
+            made.pool.send(where, number.to_bytes(2, "big"), number)
         await turns(1)
-        ports_seen = Counter(made.far.recvfrom(10)[1][1] for _ in range(3 * USES))
-        assert list(ports_seen.values()) == [USES] * 3
+        seen = dict(made.far.recvfrom(10) for _ in range(count))
+        drawn = [seen[number.to_bytes(2, "big")][1] for number in range(count)]
+        groups = [drawn[first : first + TOGETHER] for first in range(0, count, TOGETHER)]
+        assert all(len(set(group)) == 1 for group in groups)
+        heads = [group[0] for group in groups]
+        assert len(set(heads)) >= SIZE, "the first ones open a port each"
+        assert sum(one == other for one, other in pairwise(heads)) <= 8, "neighbours have nothing in common"
     finally:
         made.close()
 
