@@ -14,6 +14,8 @@ BELISHA_BENCH_PEERS=unbound,dnsmasq measures those programs and Belisha only.
 from __future__ import annotations
 
 import os
+import subprocess
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +23,7 @@ from tests.bench import programs
 from tests.bench.machine import core_of, cores
 from tests.bench.report import OURS, budgets, tables
 from tests.bench.rounds import Bench, Measured, bench
-from tests.bench.servers import PEERS, Peer, run_belisha, run_peer
+from tests.bench.servers import PEERS, Peer, Running, run_belisha, run_peer
 
 _SHARED: Final = "the second worker shares its core with the load and the upstream"
 
@@ -31,18 +33,24 @@ def _wanted() -> list[Peer]:
     return [peer for peer in PEERS if not wanted or peer.program in wanted.split(",")]
 
 
+def _measure(bench: Bench, started: AbstractContextManager[Running], measured: Measured) -> Measured:
+    """All rounds, or why there are none: one server's failure must not cost the figures of the others."""
+    try:
+        with started as server:
+            bench.measure(server, measured)
+    except (TimeoutError, AssertionError, subprocess.CalledProcessError) as error:
+        measured.runs.clear()
+        measured.fault = str(error).replace("\n", " ")
+    return measured
+
+
 def _measure_peer(bench: Bench, peer: Peer, folder: Path) -> Measured:
     measured = Measured(peer.title, peer.note)
     if not peer.found():
         measured.fault = f"not installed (Debian package `{peer.package}`)"
         return measured
     folder.mkdir()
-    try:
-        with run_peer(peer, bench.names, bench.upstream, folder) as server:
-            bench.measure(server, measured)
-    except TimeoutError as error:
-        measured.fault = str(error).replace("\n", " ")
-    return measured
+    return _measure(bench, run_peer(peer, bench.names, bench.upstream, folder), measured)
 
 
 def _measure_belisha(bench: Bench, workers: int, folder: Path) -> Measured:
@@ -50,9 +58,7 @@ def _measure_belisha(bench: Bench, workers: int, folder: Path) -> Measured:
     shared = core_of(workers - 1) == cores()[1]
     measured = Measured(title, _SHARED if shared and workers > 1 else "")
     folder.mkdir()
-    with run_belisha(workers, bench.names, bench.upstream, folder) as server:
-        bench.measure(server, measured)
-    return measured
+    return _measure(bench, run_belisha(workers, bench.names, bench.upstream, folder), measured)
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -27,6 +28,7 @@ import msgspec
 
 HOST: Final = "127.0.0.1"
 HERE: Final = Path(__file__).parent
+PORTS: Final = (20_000, 32_000)
 LOST_OF_ALL: Final = 0.001
 """A server that leaves more than this share of the questions unanswered is overrun: no figure."""
 
@@ -86,13 +88,18 @@ def program(name: str) -> Path:
 
 
 def free_port() -> int:
-    """A port that was free for UDP and TCP a moment ago."""
+    """A port that was free for UDP and TCP a moment ago.
+
+    Not one of those that sockets get that ask for any: until the server has bound it, a client could
+    get the very port it sends to, and read its own question.
+    """
     for _ in range(50):
+        port = random.randrange(*PORTS)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind((HOST, 0))
             with contextlib.suppress(OSError):
-                tcp.bind(udp.getsockname())
-                return int(udp.getsockname()[1])
+                udp.bind((HOST, port))
+                tcp.bind((HOST, port))
+                return port
     raise OSError("no port was free for UDP and TCP alike")
 
 

@@ -191,7 +191,7 @@ modules.unload('priming')
 modules.unload('detect_time_skew')
 modules.unload('detect_time_jump')
 modules = { 'policy' }
-cache.open(512 * MB, 'lmdb://$folder/cache')
+cache.open(1024 * MB, 'lmdb://$folder/cache')
 policy.add(policy.rpz(policy.DENY, '$list', false))
 policy.add(policy.all(policy.STUB('127.0.0.1@$upstream')))
 """
