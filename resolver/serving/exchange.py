@@ -56,13 +56,16 @@ class Exchange:
     """`query` is what upstreams are asked; `fallback` the least bad reply so far, for when none is good.
 
     `waiters`: the clients that want the answer; without any it is fetched for those who will ask.
-    `due`: when the next try leaves, or the end comes, in seconds.
+    `key` is that of its answer in the cache. `due`: when the next try leaves, or the end comes, in seconds.
     """
 
-    __slots__ = ("due", "ended", "fallback", "query", "tries", "waiters")
+    __slots__ = ("due", "ended", "fallback", "key", "query", "tries", "waiters")
 
-    def __init__(self, query: Query, waiters: list[Waiter]) -> None:
+    def __init__(
+        self, query: Query, waiters: list[Waiter], key: tuple[bytes, int, int, int] | None = None
+    ) -> None:
         self.query: Final = query
+        self.key: Final = key or query.cache_key
         self.waiters = waiters
         self.tries: list[Try] = []
         self.fallback: Walk | None = None

@@ -90,29 +90,26 @@ class Forwarder:
             self.upstreams, terms.cookies, chance, clock, counters, wheel, self, places
         )
         self._hosts: Final = frozenset(_as_clients(upstreams))
-        self._asked: Final[dict[tuple[bytes, int], Exchange]] = {}
 
     def start(self, exchange: Exchange) -> None:
         """Send the first try, and whatever is sent beside it."""
         now = self._clock()
-        query, choice = exchange.query, self._choice
-        self._asked[query.folded, query.qtype] = exchange
+        choice = self._choice
         upstream = choice.first()
         beside = choice.beside(upstream, now) if choice.several else None
         self._try(exchange, upstream, now)
         if beside is not None and not exchange.ended:
             self._try(exchange, beside, now)
 
-    def loops(self, host: str, query: Query) -> bool:
-        """Whether a client at this address is an upstream that asks for what it is being asked.
+    def loops(self, host: str, query: Query, exchange: Exchange) -> bool:
+        """Whether a client at this address is an upstream that asks for what it is being asked: `exchange`
+        is for the same question.
 
         On this machine all clients have one address, so only our own query that came back counts, which
         its ID tells; a longer loop here waits for itself, costs no packet more, and ends when time is over.
+        An upstream that asks in another way (without DO) is known by its second question.
         """
         if host not in self._hosts:
-            return False
-        exchange = self._asked.get((query.folded, query.qtype))
-        if exchange is None:
             return False
         if host in _LOOPBACK:
             return any(one.number == query.id and one.where is not None for one in exchange.tries)
@@ -262,8 +259,6 @@ class Forwarder:
     def _end(self, exchange: Exchange, walked: Walk | None, winner: Try | None = None) -> None:
         """Once for each exchange; `winner` brought the answer."""
         exchange.ended = True
-        query = exchange.query
-        self._asked.pop((query.folded, query.qtype), None)
         if winner is not None and len(exchange.tries) == 1:
             if winner.where is not None:
                 winner.where.release(winner.number)

@@ -124,9 +124,9 @@ class Resolution:
     def _ask(self, key: Key, query: Query, waiter: Waiter, stale: Relay | None) -> Found:
         """Join the equal question in flight, or start one."""
         forwarder = self.routes.find(query.folded) or self.routes.default
-        if forwarder.loops(waiter.host, query):
-            return LOOPED
         exchange = self._in_flight.get(key)
+        if exchange is not None and forwarder.loops(waiter.host, query, exchange):
+            return LOOPED
         full = (
             len(self._in_flight) >= self._most if exchange is None else len(exchange.waiters) >= MAX_WAITERS
         )
@@ -137,7 +137,7 @@ class Resolution:
             exchange.waiters.append(waiter)
             self._counters.merged += 1
         else:
-            exchange = self._in_flight[key] = Exchange(query, [waiter])
+            exchange = self._in_flight[key] = Exchange(query, [waiter], key)
             self._counters.forwarded += 1
             forwarder.start(exchange)
         if stale is not None:
@@ -156,7 +156,7 @@ class Resolution:
             return
         if self.failures.get(key, now) is not None:
             return
-        exchange = self._in_flight[key] = Exchange(query, [])
+        exchange = self._in_flight[key] = Exchange(query, [], key)
         self._counters.prefetched += 1
         (self.routes.find(query.folded) or self.routes.default).start(exchange)
 
@@ -164,7 +164,7 @@ class Resolution:
         """Clients have waited long enough for an exchange that has a stale answer."""
         if exchange.ended or not exchange.waiters:
             return
-        key, now = exchange.query.cache_key, self._clock()
+        key, now = exchange.key, self._clock()
         stale = self.cache.get(key, now)
         if stale is None:
             return
@@ -182,7 +182,7 @@ class Resolution:
 
     def answered(self, exchange: Exchange, walk: Walk | None) -> None:
         """An exchange has ended: keep what is worth keeping, and serve everyone who waits for it."""
-        key, now = exchange.query.cache_key, self._clock()
+        key, now = exchange.key, self._clock()
         self._in_flight.pop(key, None)
         relay = Relay(walk, now, ttls=self._ttls) if walk is not None else None
         found: Relay | Failure

@@ -5,9 +5,9 @@ But it looks whenever enough objects were made, for longer the more there are: u
 names its looks alone put the slowest known answers at 14 to 45 ms, without them at 3 to 6.
 
 So it is switched off, and once a second a little is done by hand: if few objects are new, they are looked at,
-which takes a few milliseconds at most; if many are, they are not. In either case everything alive is then set
-apart for good (`gc.freeze`, which costs nothing), and is freed by its reference count as ever. What is lost is
-a cycle that became garbage in a busy second: a few hundred octets, when an error was caught.
+which takes a few milliseconds at most; if many are, they are not. In either case everything alive is then
+set apart for good (`gc.freeze`, which costs nothing), and is freed by its reference count as ever. What is
+lost is a cycle that became garbage in a busy second: a few hundred octets, when an error was caught.
 """
 
 from __future__ import annotations
