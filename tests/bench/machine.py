@@ -42,10 +42,10 @@ def cores() -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Processes that are started inside run on this core alone."""
+def on_core(*cores: int) -> Iterator[None]:
+    """Processes that are started inside run on this core alone, or on these."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, set(cores))
     try:
         yield
     finally:

@@ -28,7 +28,7 @@ import dns.exception
 import dns.rcode
 
 from tests.bench.cdb import write_cdb
-from tests.bench.machine import core_of, on_core
+from tests.bench.machine import allowed, core_of, cores, on_core
 from tests.bench.names import Names
 from tests.bench.programs import HOST, free_port
 from tests.e2e.belisha import Belisha, wait_for
@@ -310,12 +310,12 @@ def run_peer(peer: Peer, names: Names, upstream: int, folder: Path) -> Iterator[
 def run_belisha(workers: int, names: Names, upstream: int, folder: Path) -> Iterator[Running]:
     """Belisha with its shipped settings, started again after the list was pushed.
 
-    All of it runs on the core of the server, as the others do; every further worker has a core of its own
-    as long as there are some, then that of the load. The list was compiled by the push, as the lists of
-    other servers were written beforehand.
+    The list was compiled by the push, as the lists of other servers were written beforehand. It starts on
+    all cores, because it is several processes that start at once. Then each worker has a core of its own as
+    long as there are some, the last may have that of the load, where the other processes are.
     """
     port = free_port()
-    with on_core(core_of(0)):
+    with on_core(*allowed()):
         server = Belisha(folder, f"udp://{HOST}:{upstream}", workers=workers, listen=(f"{HOST}:{port}",))
         server.__enter__()
     try:
@@ -324,15 +324,15 @@ def run_belisha(workers: int, names: Names, upstream: int, folder: Path) -> Iter
         assert status == 200, answer
         server.stop()
         began = time.monotonic()
-        with on_core(core_of(0)):
+        with on_core(*allowed()):
             server.start(ready=False)
         assert server.process
         running = Running(port, server.process.pid, names.probes, began)
         running = _until_it_blocks(server.process, running, folder / "stderr")
         wait_for(lambda: len(server.children()) > workers, "every child")
         for name, pid in server.children().items():
-            if name.startswith("worker-"):
-                os.sched_setaffinity(pid, {core_of(int(name.removeprefix("worker-")))})
+            number = name.removeprefix("worker-")
+            os.sched_setaffinity(pid, {core_of(int(number)) if number.isdigit() else cores()[1]})
         yield running
     finally:
         server.__exit__(None, None, None)
