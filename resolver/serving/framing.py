@@ -12,6 +12,8 @@ import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
+from resolver.serving.tidying import beneath, untie
+
 
 class Framed(asyncio.Protocol):
     """One connection. `message(octets)` is called for each that comes, `lost()` once at the end."""
@@ -19,12 +21,14 @@ class Framed(asyncio.Protocol):
     def __init__(self) -> None:
         self._buffer: Final = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._beneath: asyncio.BaseTransport | None = None
         self.message: Callable[[bytes], None] = _nobody
         self.lost: Callable[[], None] = _nobody_at_all
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands; with TLS, after the handshake."""
         self._transport = cast(asyncio.Transport, transport)
+        self._beneath = beneath(transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand on every whole message, until nobody wants the rest."""
@@ -40,9 +44,16 @@ class Framed(asyncio.Protocol):
         del buffer[:position]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The end, whoever wanted it."""
-        self._transport = None
-        self.lost()
+        """The end, whoever wanted it. Whoever heard of messages is let go of, who holds on to this."""
+        untie(self._beneath)
+        self._transport = self._beneath = None
+        lost = self.lost
+        self.unheard()
+        lost()
+
+    def unheard(self) -> None:
+        """Nobody hears of anything any more."""
+        self.message, self.lost = _nobody, _nobody_at_all
 
     @property
     def closing(self) -> bool:

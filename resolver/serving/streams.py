@@ -330,6 +330,7 @@ class Stream:
         if connection not in self._connections:
             return
         self._connections.discard(connection)
+        connection.framed.unheard()
         if self._current is connection:
             self._current = None
         now = self._clock()

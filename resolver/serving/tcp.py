@@ -27,6 +27,7 @@ from resolver.rules.networks import address_of
 from resolver.serving.accepting import Acceptor
 from resolver.serving.connections import Connections
 from resolver.serving.pipeline import Pipeline
+from resolver.serving.tidying import untie
 
 MAX_IN_FLIGHT: Final = 100
 """Questions of one connection that wait for an upstream; reading pauses at this number."""
@@ -79,8 +80,10 @@ class TcpConnection(asyncio.BufferedProtocol):
             self._cut()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it; replies still on their way go nowhere."""
+        """Forget it; replies still on their way go nowhere, and what was not yet taken up is nobody's."""
+        untie(self._transport)
         self._transport = None
+        self._buffer.clear()
         self._listener.connections.leave(self)
 
     def get_buffer(self, sizehint: int) -> bytearray:
@@ -206,6 +209,7 @@ class TcpConnection(asyncio.BufferedProtocol):
     def _cut(self) -> None:
         if self._transport is not None:
             self._listener.pipeline.counters.tcp_cut += 1
+            self._buffer.clear()
             self._transport.abort()
 
 

@@ -7,12 +7,15 @@ names its looks alone put the slowest known answers at 14 to 45 ms, without them
 So it is switched off, and once a second a little is done by hand: if few objects are new, they are looked at,
 which takes a few milliseconds at most; if many are, they are not. In either case everything alive is then
 set apart for good (`gc.freeze`, which costs nothing), and is freed by its reference count as ever. What is
-lost is a cycle that became garbage in a busy second: a few hundred octets, when an error was caught.
+lost is a cycle that became garbage in a busy second: a few hundred octets, when an error was caught. And a
+cycle that was alive at one look and ends later is never found, so what lives for a while and ends often must
+not be in one: `untie` is for connections.
 """
 
 from __future__ import annotations
 
 import gc
+from asyncio import BaseTransport
 from typing import Final
 
 FEW: Final = 20_000
@@ -33,3 +36,19 @@ def tidy() -> bool:
         gc.collect(0)
     gc.freeze()
     return looked
+
+
+def untie(transport: BaseTransport | None) -> None:
+    """Let the transport of a connection that has ended be freed; to be called when the connection is lost.
+
+    Before Python 3.13 a transport over a socket keeps the method of its own that reads: a cycle of a kilobyte
+    for each connection. Under TLS it is the transport beneath (`beneath`) that does.
+    """
+    if getattr(transport, "_read_ready_cb", None) is not None:
+        transport._read_ready_cb = None  # type: ignore[union-attr]
+
+
+def beneath(transport: BaseTransport) -> BaseTransport:
+    """The transport over the socket itself, while the connection stands; where there is no TLS, the same."""
+    below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+    return below if isinstance(below, BaseTransport) else transport

@@ -6,6 +6,8 @@ Time is virtual: it passes when a test says so. Sockets are real.
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -466,3 +468,22 @@ async def test_closing_tells_nobody(behaviour: Behaviour) -> None:
         ground.stream.close()
         await asyncio.sleep(0.02)
         assert asked == [[], [], []]
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("scheme", ["tcp", "tls"])
+async def test_a_connection_that_ended_is_freed_without_the_collector(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "IDLE_SECONDS", 0.1)  # the last look at it, which holds it till then
+    async with stage(echo, scheme) as ground:
+        await ground.replies(ground.ask())
+        framed = ground.stream._current.framed  # type: ignore[union-attr]
+        gone = [weakref.ref(one) for one in (framed, framed._transport, framed._beneath)]
+        gc.disable()
+        try:
+            framed.close()
+            del framed
+            await until(lambda: [one() for one in gone] == [None] * 3, "the end of what was the connection")
+        finally:
+            gc.enable()

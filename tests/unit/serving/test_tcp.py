@@ -7,8 +7,10 @@ more than its share of connections, questions, seconds or octets; nothing a clie
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import socket
+import weakref
 from collections.abc import Iterator
 
 import dns.edns
@@ -497,3 +499,36 @@ async def test_ipv6_clients_are_served() -> None:
         pytest.skip("this machine has no IPv6")
     async with ground(served=SERVED) as on, listening(on, "::1") as at:
         assert rdatas(await asyncio.to_thread(ask, at.address, "bad.example", tcp=True)) == {"0.0.0.0"}
+
+
+async def test_a_connection_that_ended_is_freed_without_the_collector() -> None:
+    async with ground(served=SERVED) as on, listening(on) as at:
+        client = await joined(on, at)
+        await client.send(BLOCKED)
+        await client.receive()
+        (connection,) = at.tcp.connections
+        assert isinstance(connection, TcpConnection)
+        gone = weakref.ref(connection), weakref.ref(connection._transport)
+        del connection
+        gc.disable()
+        try:
+            client.close()
+            await until(lambda: not at.tcp.connections)
+            await turns()
+            assert [one() for one in gone] == [None, None]
+        finally:
+            gc.enable()
+
+
+async def test_what_a_lost_connection_had_still_to_ask_is_asked_by_nobody() -> None:
+    queries = [make_query(f"n{number}.example.org").to_wire() for number in range(3 * MAX_IN_FLIGHT)]
+    with ScriptedUpstream(default=do.after(0.1, do.answer("A 192.0.2.1"))) as slow:
+        async with ground(slow.url) as on, listening(on) as at:
+            client = await joined(on, at)
+            await client.send(*queries)
+            await until(lambda: on.pipeline.counters.queries == MAX_IN_FLIGHT)
+            for connection in at.tcp.connections:
+                connection._cut()  # type: ignore[attr-defined]
+            await until(lambda: not on.pipeline.busy)
+            client.close()
+            assert on.pipeline.counters.queries == MAX_IN_FLIGHT
