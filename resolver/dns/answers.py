@@ -90,6 +90,7 @@ class Relay:
     targets    where its CNAME, DNAME, SVCB and HTTPS records lead: judged again each time it is used
     private    whether it holds an address of a private network, as a record or as a hint
     negative   whether it says that there is nothing of the type asked
+    made       whether it was made here, and no upstream said it
     octets     what it weighs in a cache that is bounded in octets
 
     An answer that a rule gives in an upstream's place is kept in the same way; `opts` are then the OPT
@@ -107,6 +108,7 @@ class Relay:
         "_ttls",
         "due",
         "lifetime",
+        "made",
         "negative",
         "octets",
         "private",
@@ -134,6 +136,7 @@ class Relay:
         self._offsets = offsets
         # As measured: two numbers in two tuples for each TTL, and what every object costs.
         self.octets = len(body) + 64 * len(offsets) + 400
+        self.made = opts is not None
         if opts is None:
             opts = PLAIN_OPT
             if (rcode and rcode != _NXDOMAIN) or (options and EDE in options):
@@ -184,6 +187,10 @@ class Relay:
         return (
             _HEADER(query.id, flags, 1, answers, authorities, additionals + 1) + query.question + body + tail
         )
+
+    def alone(self, query: Query) -> bytes:
+        """Its rcode and its reason, without its records."""
+        return reply(query, self._rcode, (0, 0, 0), b"", self._opts[query.dnssec])
 
     def stale(self, query: Query) -> bytes:
         """The reply for one client when its lifetime is over: better than none (RFC 8767 4)."""

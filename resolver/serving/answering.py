@@ -136,7 +136,7 @@ class Answering:
         """
         query, ruling = waiter.query, waiter.ruling
         if ruling.verdict != ALLOWED and (relay.targets or self.snapshot.watches):
-            ruling = self._judged(waiter, relay)
+            ruling = self._judged(waiter, relay, query.qtype)
             if ruling.verdict in _OBEYED:
                 self._counters.blocked_targets += 1
                 return self._obey(waiter, ruling)[0], None
@@ -152,14 +152,12 @@ class Answering:
             return truncated(query), None
         return reply, relay if fresh and ruling.common else None
 
-    def _judged(self, waiter: Waiter, relay: Relay) -> Ruling:
+    def _judged(self, waiter: Waiter, relay: Relay, qtype: int) -> Ruling:
         """The ruling on a question that was left alone, now that its answer is known."""
         snapshot, query, host = self.snapshot, waiter.query, waiter.host
-        ruling = rule_targets(snapshot.ruleset, waiter.ruling, query.qtype, host, relay.targets)
+        ruling = rule_targets(snapshot.ruleset, waiter.ruling, qtype, host, relay.targets)
         if ruling.verdict == NONE and snapshot.watches:
-            ruling = rule_addresses(
-                snapshot.ruleset, ruling, query.folded, query.qtype, host, relay.addresses()
-            )
+            ruling = rule_addresses(snapshot.ruleset, ruling, query.folded, qtype, host, relay.addresses())
         return settled(ruling, query.folded, waiter.udp)
 
     def _rebinds(self, query: Query) -> bool:
@@ -182,7 +180,7 @@ class Answering:
         query = waiter.query
         if isinstance(found, Failure):
             self._counters.failed += 1
-            return self._failed(query, found.word)
+            return self._failed(waiter, found.word)
         if found == LOOPED:
             self._counters.refused += 1
             text = "an upstream asks us what we are asking it: a forwarding loop"
@@ -191,11 +189,20 @@ class Answering:
             return None
         return failure(query, registry.SERVFAIL, registry.EDE_NOT_READY, "too many questions in flight")
 
-    def _failed(self, query: Query, word: Relay | None) -> bytes:
-        """The reply when a question cannot be resolved: what an upstream said, if one said anything."""
-        if word is not None:
-            return word.render(query, 0)
-        return failure(query, registry.SERVFAIL, registry.EDE_NO_REACHABLE_AUTHORITY, "no upstream answered")
+    def _failed(self, waiter: Waiter, word: Relay | None) -> bytes:
+        """The reply when a question cannot be resolved: what an upstream said, if one said anything.
+
+        Nobody needs the records of a failure. So they are not judged, but left out where a judge could
+        object to them, or where they do not fit.
+        """
+        query = waiter.query
+        if word is None:
+            text = "no upstream answered"
+            return failure(query, registry.SERVFAIL, registry.EDE_NO_REACHABLE_AUTHORITY, text)
+        if word.targets or word.private or self.snapshot.watches:
+            return word.alone(query)
+        reply = word.render(query, 0)
+        return word.alone(query) if waiter.udp and len(reply) > query.udp_limit else reply
 
     def _obey(self, waiter: Waiter, ruling: Ruling) -> Outcome:
         """What a rule gives instead of what the internet says."""
@@ -286,16 +293,22 @@ class Answering:
         (lacking,) = waiter.lacking or (None,)
         reply = self._rendered(asked, found, now)
         if type(found) is Relay and reply is not None and self._prefix is not None:
-            ruling = self._judged(waiter, found)
-            if ruling.verdict in _OBEYED:
-                self._counters.blocked_targets += 1
-                return self._obey(waiter, ruling)[0], None
+            for qtype in (waiter.query.qtype, asked.qtype) if waiter.ruling.verdict != ALLOWED else ():
+                ruling = self._judged(waiter, found, qtype)
+                if ruling.verdict in _OBEYED:
+                    self._counters.blocked_targets += 1
+                    return self._obey(waiter, ruling)[0], None
+                if not ruling.common:  # another client may be told something else
+                    waiter = waiter._replace(ruling=waiter.ruling._replace(common=False))
             if found.private and self._rebinds(waiter.query):
                 return self._withheld(waiter.query), None
             seconds = lacking.lifetime if lacking is not None and lacking.lifetime else NO_SOA_SECONDS
             made = self._prefix.synthesise(waiter.query, reply, now, seconds)
             if made is not None:
                 return self._own(waiter, made)
+        if lacking is not None and lacking.lifetime <= 0:
+            # It could not be kept, but this client has waited for it since it came.
+            return self._relayed(waiter, lacking, lacking.stored)[0], None
         if lacking is not None:
             return self._relayed(waiter, lacking, now)
         return self._not_found(waiter, Failure(None, now, 1, 0)), None

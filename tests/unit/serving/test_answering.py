@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import dns.message
 import dns.rcode
 import msgspec
 import pytest
@@ -15,9 +16,9 @@ from resolver.policy.model import Policy, RebindingPolicy
 from resolver.serving.snapshot import Snapshot
 from tests.support import behaviours as do
 from tests.support.client import make_query
-from tests.support.rules import ruleset
+from tests.support.rules import listed, ruleset
 from tests.support.upstream import ScriptedUpstream
-from tests.unit.serving.ground import SETTINGS, addresses, extended_errors, ground, until
+from tests.unit.serving.ground import SETTINGS, addresses, extended_errors, ground, snapshot, until
 
 DNS64 = msgspec.structs.replace(SETTINGS, dns64="2001:db8:64::/96")
 
@@ -153,3 +154,83 @@ async def test_a_swap_while_addresses_are_made(upstream: ScriptedUpstream) -> No
         on.pipeline.swap(served(Policy(), block=("four.example.org",), number=2))
         await until(lambda: on.replies_to(peer))
         assert b"\xc0\0\2\7" not in on.replies_to(peer)[0]
+
+
+CLOAKED = "CNAME cloak.example.net.", "cloak.example.net. 60 IN A 192.0.2.1"
+
+
+async def test_made_addresses_that_a_rule_keeps_from_some_are_no_flow_for_all(
+    upstream: ScriptedUpstream,
+) -> None:
+    """Where the name leads is blocked for one client; what another got is not given to it."""
+    upstream.set("alias.example.org", do.nodata(), "AAAA")
+    upstream.set(
+        "alias.example.org",
+        do.answer(*CLOAKED),
+        "A",
+    )
+    lists = (listed("ours", "||cloak.example.net^$client=127.0.0.2\n"),)
+    async with ground(upstream.url, served=snapshot(lists=lists), settings=DNS64) as on:
+        for _ in range(2):
+            reply = await on.ask("alias.example.org", "AAAA", host="127.0.0.1")
+            assert addresses(reply) == ["2001:db8:64::c000:201"]
+        assert len(on.pipeline.flows) == 0
+        assert addresses(await on.ask("alias.example.org", "AAAA", host="127.0.0.2")) == ["::"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "allow", "found"),
+    [
+        ("||cloak.example.net^", ("alias.example.org",), ["2001:db8:64::c000:201"]),
+        ("||cloak.example.net^$dnstype=A", (), ["::"]),
+    ],
+    ids=["allowed", "blocked-for-a"],
+)
+async def test_where_made_addresses_lead_is_judged_as_for_the_addresses_they_are_made_of(
+    upstream: ScriptedUpstream, rules: str, allow: tuple[str, ...], found: list[str]
+) -> None:
+    upstream.set("alias.example.org", do.nodata(), "AAAA")
+    upstream.set(
+        "alias.example.org",
+        do.answer(*CLOAKED),
+        "A",
+    )
+    served_ = snapshot(allow=allow, lists=(listed("ours", rules + "\n"),))
+    async with ground(upstream.url, served=served_, settings=DNS64) as on:
+        assert addresses(await on.ask("alias.example.org", "AAAA")) == found
+
+
+async def test_an_answer_that_may_not_be_kept_is_not_called_stale_for_having_waited(
+    upstream: ScriptedUpstream,
+) -> None:
+    upstream.set("none.example.org", do.nodata(with_soa=False), "AAAA")
+    upstream.set("none.example.org", do.after(0.05, do.nodata()), "A")
+    async with ground(upstream.url, settings=DNS64) as on:
+        peer = object()
+        on.give(make_query("none.example.org", "AAAA").to_wire(), peer=peer)
+        await until(lambda: upstream.asked("none.example.org", "A"))
+        on.clock.advance(0.05)
+        await until(lambda: on.replies_to(peer))
+        assert extended_errors(dns.message.from_wire(on.replies_to(peer)[0])) == []
+
+
+LED = "CNAME bad.example.", "bad.example. 60 IN A 192.0.2.66"
+WORDS = {
+    "leads-to-a-blocked-name": (do.answer(*LED, rcode="SERVFAIL"), False),
+    "leads-inside": (do.answer("A 192.168.7.1", rcode="REFUSED"), False),
+    "fits-not": (do.answer(*(f'TXT "{n}{"x" * 200}"' for n in range(4)), rcode="SERVFAIL"), False),
+    "harmless": (do.answer("A 192.0.2.1", rcode="SERVFAIL"), True),
+}
+
+
+@pytest.mark.parametrize(("word", "whole"), WORDS.values(), ids=WORDS)
+async def test_the_records_of_a_failure_are_judged_or_left_out(
+    upstream: ScriptedUpstream, word: do.Behaviour, whole: bool
+) -> None:
+    upstream.set("www.example.org", word)
+    async with ground(upstream.url, served=snapshot(block=("bad.example",))) as on:
+        for _ in range(2):
+            octets = await on.octets(make_query("www.example.org", edns=False).to_wire())
+            reply = dns.message.from_wire(octets)
+            assert reply.rcode() in (dns.rcode.SERVFAIL, dns.rcode.REFUSED) and len(octets) <= 512
+            assert bool(reply.answer) is whole

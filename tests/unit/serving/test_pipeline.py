@@ -20,11 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolver.policy.model import AnswerPolicy
+from resolver.serving.flows import Flow
 from resolver.serving.snapshot import Snapshot
 from resolver.serving.waiter import MAX_WAITERS
 from tests.support import behaviours as do
 from tests.support.behaviours import Behaviour
 from tests.support.client import make_query, rdatas
+from tests.support.rules import listed
 from tests.support.upstream import ScriptedUpstream
 from tests.unit.serving.ground import SETTINGS, addresses, extended_errors, ground, snapshot, turns, until
 
@@ -383,6 +385,28 @@ async def test_a_flow_says_what_the_pipeline_said(upstream: ScriptedUpstream) ->
                 assert said == query[:2] + head + query[12:end] + tail
             else:
                 assert said == query[:2] + entry.tail
+
+
+@pytest.mark.parametrize(
+    ("rules", "remembered"),
+    [("||bad.example^", 1), ("||www.example.org^$dnsrewrite=192.0.2.80", 0)],
+    ids=["said", "made"],
+)
+async def test_a_flow_of_our_own_making_is_not_remembered_as_what_an_upstream_said(
+    upstream: ScriptedUpstream, rules: str, remembered: int
+) -> None:
+    """Or it would be given when the rule is gone and upstreams fail."""
+    served = snapshot(lists=(listed("ours", rules + "\n", rewrites=True),))
+    async with ground(upstream.url, served=served) as on:
+        query = make_query("www.example.org").to_wire()
+        for _ in range(2):
+            await on.octets(query)
+        (entry,) = on.pipeline.flows.young.values()
+        assert isinstance(entry, Flow)
+        on.clock.advance(100_000)
+        on.pipeline.resolution.cache.clear()
+        on.pipeline.outdated(query[2:], entry)
+        assert (len(on.pipeline.flows), len(on.pipeline.resolution.cache)) == (0, remembered)
 
 
 # Order
