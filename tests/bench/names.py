@@ -26,7 +26,8 @@ MIXED: Final = 200_000
 FRESH: Final = "########"
 """load.c puts a number here that it never used before."""
 
-KINDS: Final = ("known blocked", "known allowed", "mixed", "first-seen blocked", "first-seen")
+KNOWN: Final = ("known blocked", "known allowed", "mixed")
+KINDS: Final = (*KNOWN, "first-seen blocked", "first-seen")
 
 
 def listed() -> list[str]:

@@ -24,7 +24,7 @@ from typing import Final
 
 from tests.bench import programs
 from tests.bench.machine import busy_seconds, cores, family, megabytes, on_core, processor_seconds
-from tests.bench.names import KINDS, Names
+from tests.bench.names import KINDS, KNOWN, Names
 from tests.bench.programs import Seen
 from tests.bench.servers import Running
 
@@ -101,20 +101,20 @@ class Bench:
     def measure(self, server: Running, into: Measured) -> None:
         """All rounds of one server. Prints what it does while it does it."""
         into.seconds = server.seconds
-        self._warm(server)
         windows = {kind: self._window(server, kind) for kind in KINDS}
         for number in range(ROUNDS):
             print(f"  {into.title}, round {number + 1} of {ROUNDS}", flush=True)
             self._run(into, ECHO, "known allowed", self.echo_port, self.echo_pid, w=WINDOWS[1])
-            self._warm(server)
             for kind, window in windows.items():
+                self._make_known(server, kind)
                 self._run(into, kind, kind, server.port, server.pid, w=window)
+            self._make_known(server, "mixed")
             self._run(into, TIMES, "mixed", server.port, server.pid, r=STEADY)
         into.memory = sum(megabytes(pid)[0] for pid in family(server.pid))
 
-    def _warm(self, server: Running) -> None:
-        """Make known what is to be known: a flood of new names may have driven it out of a cache."""
-        for kind in ("known allowed", "known blocked", "mixed"):
+    def _make_known(self, server: Running, kind: str) -> None:
+        """Ask all of a kind once: what was asked before it may have driven it out of a cache."""
+        if kind in KNOWN:
             programs.load_once(server.port, self.names.files[kind])
 
     def _load(self, port: int, kind: str, seconds: float, **options: float) -> Seen:
@@ -124,6 +124,7 @@ class Bench:
 
     def _window(self, server: Running, kind: str) -> int:
         """The best of `WINDOWS`; among those that lose questions the smallest."""
+        self._make_known(server, kind)
         found = []
         for window in WINDOWS:
             seen = self._load(server.port, kind, SECONDS / 5, w=window)
