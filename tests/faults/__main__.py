@@ -22,6 +22,8 @@ def main() -> int:
         for row in everything(Path(folder), seconds):
             counts = " | ".join(" / ".join(map(str, kind)) for kind in (row.new, row.old, row.blocked))
             print(f"| {row.name} | {counts} | {row.longest:.2f} | {row.recovery:.2f} |", flush=True)
+            for odd in row.odd:
+                print(f"  {odd}", file=sys.stderr, flush=True)
     return 0
 
 

@@ -30,7 +30,8 @@ runpy.run_module("resolver.serving", run_name="__main__", alter_sys=True)
 
 
 class Row(NamedTuple):
-    """What clients saw during one fault: counts for new, old and blocked names, seconds for the rest."""
+    """What clients saw during one fault: counts for new, old and blocked names, seconds for the rest. `odd`:
+    what became of old and blocked names that were not answered, which should be answered always."""
 
     name: str
     new: tuple[int, int, int]
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     blocked: tuple[int, int, int]
     longest: float
     recovery: float
+    odd: tuple[str, ...] = ()
 
 
 def _counts(outcomes: Sequence[Outcome]) -> tuple[int, int, int]:
@@ -53,7 +55,12 @@ def row(name: str, outcomes: Sequence[Outcome], recovery: float) -> Row:
     blocked = [one for one in outcomes if one.name == BLOCKED]
     new = [one for one in outcomes if one.name not in (*OLD_NAMES, BLOCKED)]
     longest = max((one.wait for one in outcomes), default=0.0)
-    return Row(name, _counts(new), _counts(old), _counts(blocked), longest, recovery)
+    odd = tuple(
+        f"{one.name}: {one.rcode or 'nothing'} after {one.wait:.2f} s"
+        for one in (*old, *blocked)
+        if one.rcode != "NOERROR"
+    )
+    return Row(name, _counts(new), _counts(old), _counts(blocked), longest, recovery, odd)
 
 
 class Stage(NamedTuple):

@@ -122,4 +122,6 @@ def test_a_row_counts_what_clients_saw() -> None:
         Outcome(OLD_NAMES[0], 10.0),
         Outcome(BLOCKED, 10.0, 10.1, "NOERROR"),
     ]
-    assert row("a fault", outcomes, 0.2) == Row("a fault", (1, 1, 0), (0, 0, 1), (1, 0, 0), 6.0, 0.2)
+    assert row("a fault", outcomes, 0.2) == Row(
+        "a fault", (1, 1, 0), (0, 0, 1), (1, 0, 0), 6.0, 0.2, ("old0.example.org: nothing after 6.00 s",)
+    )
