@@ -5,6 +5,8 @@ there, in any order (7). What bounds it, each for the reason beside it:
 
     connections in all and per client   `resolver.serving.connections`: idle ones give way to new ones
     questions in flight                 reading pauses; one connection cannot take every place there is
+    questions answered at once          the rest waits for its turn (`Turns`), and reading pauses: 64 KB hold
+                                        two thousand questions, and a client may have a hundred connections
     seconds without a question          fewer when places run short; the client may ask how many (RFC 7828)
     seconds for one message             cuts whoever sends an octet a second
     octets that the client leaves       reading pauses, then it is cut: answers are up to 32 times as large
@@ -20,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import resource
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple, cast
 
@@ -44,6 +47,11 @@ MAX_UNREAD: Final = 512 << 10
 what is above that was in flight by then."""
 RESERVED: Final = 400
 """Descriptors that connections leave for upstreams, lists and files."""
+AT_ONCE: Final = 8
+"""Messages of one connection that are answered as soon as they are read, and in each of its turns."""
+EACH_TURN: Final = 64
+"""Messages of all connections together that are answered before the event loop has its turn, which is UDP's:
+less than a millisecond."""
 _READ: Final = 64 << 10
 """Octets read at once, into one buffer for all connections."""
 
@@ -63,6 +71,7 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._buffer = bytearray()
         self._in_flight = 0
         self._paused = False
+        self._behind = False
         self._ended = False
         self._since = listener.clock()
         self._unread_since = 0.0
@@ -95,12 +104,13 @@ class TcpConnection(asyncio.BufferedProtocol):
         if not self._buffer:
             self._since = self._listener.clock()
         self._buffer += memoryview(self._listener.buffer)[:nbytes]
-        self._consume()
+        if not self._behind:
+            self._consume()
 
     def eof_received(self) -> bool:
         """The client has said all it wants; stay open while answers are on their way to it."""
         self._ended = True
-        return bool(self._in_flight or self._unread_since)
+        return bool(self._in_flight or self._unread_since or self._behind)
 
     def pause_writing(self) -> None:
         """The client does not read what it asked for."""
@@ -110,17 +120,32 @@ class TcpConnection(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         """It does again."""
         self._unread_since = 0.0
-        self._listener.loop.call_soon(self._consume)
+        self._wait_for_turn()
 
-    def _consume(self) -> None:
-        """Take whole messages out of the buffer while there is room for questions in flight."""
-        buffer, position, ready = self._buffer, 0, bytearray()
+    def _wait_for_turn(self) -> None:
+        if not self._behind:
+            self._behind = True
+            self._listener.turns.wait(self)
+
+    def turn(self) -> int:
+        """Answer some of what waits in the buffer; how many messages that were."""
+        self._behind = False
+        return self._consume()
+
+    def _consume(self) -> int:
+        """Take whole messages out of the buffer while there is room for questions in flight, but only so many
+        at once; how many there were."""
+        buffer, position, ready, count = self._buffer, 0, bytearray(), 0
         handle = self._listener.pipeline.handle
         while len(buffer) - position >= 2 and self._in_flight < MAX_IN_FLIGHT and not self._unread_since:
             length = buffer[position] << 8 | buffer[position + 1]
             end = position + 2 + length
             if len(buffer) < end:
                 break
+            if count == AT_ONCE:
+                self._wait_for_turn()
+                break
+            count += 1
             message = bytes(buffer[position + 2 : end])
             position = end
             self._since = self._listener.clock()
@@ -131,7 +156,7 @@ class TcpConnection(asyncio.BufferedProtocol):
                 ready += _framed(reply)
             elif _is_no_query(message):
                 self._cut()
-                return
+                return count
             if len(ready) >= _READ:
                 self._write(ready)
                 ready = bytearray()
@@ -140,6 +165,7 @@ class TcpConnection(asyncio.BufferedProtocol):
         if position or self._ended:
             self._settle()
         self._pace()
+        return count
 
     def _answer_later(self, _: object, reply: bytes) -> None:
         """The pipeline's sink: a reply that had to wait.
@@ -153,7 +179,7 @@ class TcpConnection(asyncio.BufferedProtocol):
         self._write(_framed(reply))
         self._settle()
         if self._paused and self._in_flight < MAX_IN_FLIGHT // 2:
-            self._listener.loop.call_soon(self._consume)
+            self._wait_for_turn()
 
     def _write(self, framed: bytes | bytearray) -> None:
         """Send replies, each in one piece with its length (RFC 7766 8)."""
@@ -171,15 +197,15 @@ class TcpConnection(asyncio.BufferedProtocol):
             self._listener.connections.works(self)
             return
         self._listener.connections.rests(self)
-        if self._ended and not self._unread_since and self._transport is not None:
+        if self._ended and not (self._unread_since or self._behind) and self._transport is not None:
             self._transport.close()
 
     def _pace(self) -> None:
-        """Stop reading while too much is in flight or unread, go on when it is not."""
+        """Stop reading while too much is in flight or unread, or waits for its turn; go on when it is not."""
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        full = self._in_flight >= MAX_IN_FLIGHT or bool(self._unread_since)
+        full = self._in_flight >= MAX_IN_FLIGHT or self._behind or bool(self._unread_since)
         if full and not self._paused:
             transport.pause_reading()
         elif self._paused and not full:
@@ -223,6 +249,35 @@ def _is_no_query(message: bytes) -> bool:
     return len(message) < 12 or bool(message[2] & 0x80)
 
 
+class Turns:
+    """Connections that have more messages than are answered at once, one after the other."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[TcpConnection] = deque()
+        self._called = False
+
+    def wait(self, connection: TcpConnection) -> None:
+        """Let it have a turn when all that wait already have had one."""
+        self._waiting.append(connection)
+        self._call()
+
+    def _call(self) -> None:
+        if not self._called:
+            self._called = True
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        waiting, left = self._waiting, EACH_TURN
+        self._called = False
+        for _ in range(len(waiting)):
+            left -= waiting.popleft().turn()
+            if left <= 0:
+                break
+        if waiting:
+            self._call()
+
+
 class TcpListener:
     """The connections of one worker, over all of its listening sockets."""
 
@@ -234,6 +289,7 @@ class TcpListener:
         self.clock: Final = clock
         self.loop: Final = asyncio.get_running_loop()
         self.buffer: Final = bytearray(_READ)
+        self.turns: Final = Turns(self.loop)
         self.connections: Final = Connections(affordable(limits.connections), limits.of_one_client)
         self._acceptors: Final[list[Acceptor]] = []
         pipeline.idle_seconds = IDLE_SECONDS

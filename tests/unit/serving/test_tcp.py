@@ -19,6 +19,8 @@ import dns.rcode
 import pytest
 
 from resolver.serving.tcp import (
+    AT_ONCE,
+    EACH_TURN,
     IDLE_SECONDS,
     LEAST_IDLE_SECONDS,
     MAX_IN_FLIGHT,
@@ -532,3 +534,32 @@ async def test_what_a_lost_connection_had_still_to_ask_is_asked_by_nobody() -> N
             await until(lambda: not on.pipeline.busy)
             client.close()
             assert on.pipeline.counters.queries == MAX_IN_FLIGHT
+
+
+async def test_many_questions_at_once_let_others_have_their_turn() -> None:
+    """However much has been read of however many connections, the event loop goes round in between."""
+    async with ground(served=SERVED) as on, listening(on) as at:
+        clients = [await joined(on, at) for _ in range(10)]
+        for client in clients:
+            client.real.sock.sendall(FRAMED * 500)
+        most, before = 0, on.pipeline.counters.queries
+        while before < 5_000:
+            await asyncio.sleep(0)
+            most = max(most, on.pipeline.counters.queries - before)
+            before = on.pipeline.counters.queries
+        assert most <= EACH_TURN + (len(clients) + 1) * AT_ONCE
+        for client in clients:
+            for _ in range(500):
+                assert (await client.receive())[:2] == BLOCKED[:2]
+            client.close()
+
+
+async def test_whoever_closes_its_half_behind_many_questions_gets_every_answer() -> None:
+    async with ground(served=SERVED) as on, listening(on) as at:
+        client = await joined(on, at)
+        client.real.sock.sendall(FRAMED * 500)
+        client.real.sock.shutdown(socket.SHUT_WR)
+        for _ in range(500):
+            assert (await client.receive())[:2] == BLOCKED[:2]
+        assert await client.hung_up()
+        client.close()
