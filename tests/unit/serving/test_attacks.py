@@ -25,7 +25,7 @@ from tests.support.client import Connection, ask, make_query, rdatas
 from tests.support.upstream import ScriptedUpstream
 from tests.unit.serving.ground import ground, listening, snapshot, until
 
-EVERYBODY = (*PRIVATE_NETWORKS, ipaddress.ip_network("192.0.2.0/24"))
+EVERYBODY = (*PRIVATE_NETWORKS, ipaddress.ip_network("192.0.0.0/8"))
 VICTIM = "192.0.2.1"
 SERVED = snapshot(block=("bad.example",))
 
