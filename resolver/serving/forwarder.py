@@ -34,7 +34,7 @@ from resolver.records.counters import Counters
 from resolver.serving.asking import NO_EDNS, Asker
 from resolver.serving.choice import Choice
 from resolver.serving.dialling import Places
-from resolver.serving.exchange import OPEN, SETTLED, UNREACHABLE, Exchange, Try
+from resolver.serving.exchange import OPEN, SETTLED, STREAMED, UNREACHABLE, Exchange, Try
 from resolver.serving.health import Upstream
 from resolver.serving.hedging import MAX_TRIES, TOTAL, Budget, fixed, stream_wait, wait
 from resolver.serving.wheel import Wheel
@@ -177,7 +177,7 @@ class Forwarder:
         elif attempt.edns and walked.rcode in NO_EDNS:
             # RFC 6891 7: ask the same server again without OPT; once, however often it says so.
             self._again(attempt, now, plain=True)
-        elif attempt.edns and walked.rcode == registry.BADCOOKIE:
+        elif attempt.edns and walked.rcode == registry.BADCOOKIE and attempt.state != STREAMED:
             self._bad_cookie(attempt, now)
         else:
             if not attempt.edns and walked.rcode not in NO_EDNS:

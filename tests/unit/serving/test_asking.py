@@ -241,6 +241,14 @@ async def test_bad_cookie_without_end_goes_over_tcp(upstream: ScriptedUpstream) 
     assert transports(upstream) == ["udp", "udp", "tcp"]
 
 
+async def test_bad_cookie_over_tcp_is_a_refusal(upstream: ScriptedUpstream) -> None:
+    """No cookie was sent there: whoever wants one all the same is not asked again and again."""
+    upstream.set(NAME, with_cookie(lambda client: client + SERVER, "BADCOOKIE"))
+    async with asking(upstream.url) as on:
+        assert await on.ask() == ["SERVFAIL"]
+    assert transports(upstream) == ["udp", "udp", "tcp"]
+
+
 async def test_a_server_that_cannot_read_a_cookie_is_asked_without_an_opt(upstream: ScriptedUpstream) -> None:
     upstream.set(NAME, do.formerr_to_edns(GOOD))
     async with asking(upstream.url) as on:
