@@ -79,6 +79,7 @@ class Asker:
         self._judge = judge
         self._cookies = UpstreamCookies(chance) if cookies else None
         self._names: Final = [str(one.address) for one in upstreams]
+        self._turn = wheel.turn
         self._streams: Final = [
             Stream(one.address, chance, clock, wheel, places(one.address)) for one in upstreams
         ]
@@ -86,7 +87,9 @@ class Asker:
 
     def _pool(self, upstream: Upstream) -> PortPool[Try]:
         endpoint, found = upstream.address.endpoint, partial(self._found, upstream)
-        return PortPool(endpoint, self._chance, self._received, self._unreachable, found, self._refused)
+        return PortPool(
+            endpoint, self._chance, self._received, self._unreachable, found, self._refused, self._turn
+        )
 
     def close(self) -> None:
         """Close every socket and connection; nothing is told any more."""

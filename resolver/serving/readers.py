@@ -12,6 +12,8 @@ import select
 from collections.abc import Callable
 from typing import Final
 
+from resolver.serving.turn import Turn
+
 _EVENTS: Final = 128
 """Sockets read before the event loop has its turn."""
 
@@ -19,7 +21,8 @@ _EVENTS: Final = 128
 class Readers:
     """Sockets to be read, by descriptor. Belongs to the event loop it was made in."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
         self._loop = asyncio.get_running_loop()
         self._poll = select.epoll()
         self._callbacks: dict[int, Callable[[], None]] = {}
@@ -44,8 +47,12 @@ class Readers:
 
     def _ready(self) -> None:
         callbacks = self._callbacks
-        for descriptor, _ in self._poll.poll(0, _EVENTS):
-            # One that an earlier callback closed is not there any more.
-            callback = callbacks.get(descriptor)
-            if callback is not None:
-                callback()
+        self._turn.begin()
+        try:
+            for descriptor, _ in self._poll.poll(0, _EVENTS):
+                # One that an earlier callback closed is not there any more.
+                callback = callbacks.get(descriptor)
+                if callback is not None:
+                    callback()
+        finally:
+            self._turn.end()

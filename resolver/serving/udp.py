@@ -71,6 +71,7 @@ class UdpListener:
         # Octets of an address → its text, for clients that the pipeline lets in without limits.
         self._hosts: dict[bytes, str] = {}
         self._replies: Received = []
+        self._turn = pipeline.resolution.wheel.turn
         self._full_batches = 0
         self._room = WaitingRoom()
         self._scheduled = False
@@ -81,13 +82,17 @@ class UdpListener:
 
     def readable(self) -> None:
         """Answer what has come: at most BATCH datagrams of it, or in a crowd what is known of it."""
-        if self._full_batches >= CROWD:
-            self._read(DRAIN, self._room)
-            self._schedule()
-        elif self._read(BATCH, None):
-            self._full_batches = 0
-        else:
-            self._full_batches += 1
+        self._turn.begin()
+        try:
+            if self._full_batches >= CROWD:
+                self._read(DRAIN, self._room)
+                self._schedule()
+            elif self._read(BATCH, None):
+                self._full_batches = 0
+            else:
+                self._full_batches += 1
+        finally:
+            self._turn.end()
 
     def _schedule(self) -> None:
         if not self._scheduled:
@@ -97,6 +102,13 @@ class UdpListener:
     def _serve(self) -> None:
         """Serve some of those that wait, with a look at the socket after every few."""
         self._scheduled = False
+        self._turn.begin()
+        try:
+            self._serve_some()
+        finally:
+            self._turn.end()
+
+    def _serve_some(self) -> None:
         room, empty = self._room, False
         for _ in range(LOOKS):
             self._serve_few()
@@ -191,7 +203,7 @@ class UdpListener:
         if not reply:
             return
         if not self._replies:
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._turn.at_end(self._flush)
         self._replies.append((reply, peer))  # type: ignore[arg-type]
         if len(self._replies) >= MANY:
             self._flush()

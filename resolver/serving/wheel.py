@@ -12,18 +12,22 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
+from resolver.serving.turn import Turn
+
 TICK: Final = 0.02
 """Seconds between looks at the clock: a hedged question should not wait much longer than it must."""
 
 
 class Wheel:
-    """Belongs to the event loop it was made in. `clock` gives seconds and never goes back."""
+    """Belongs to the event loop it was made in. `clock` gives seconds and never goes back. `turn` is for what
+    waits no longer than the present turn of the loop."""
 
-    __slots__ = ("_buckets", "_clock", "_loop", "timer")
+    __slots__ = ("_buckets", "_clock", "_loop", "timer", "turn")
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = clock
+        self.turn = Turn()
         self._buckets: dict[int, list[tuple[Callable[[Any], object], Any]]] = {}
         self.timer: asyncio.TimerHandle | None = None
 

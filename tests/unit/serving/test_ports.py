@@ -15,6 +15,7 @@ import pytest
 from resolver.serving import ports
 from resolver.serving.chance import numbers
 from resolver.serving.ports import AGE, MISMATCHES, SHUNNED, SIZE, TOGETHER, USES, PortPool, PortSocket
+from resolver.serving.turn import Turn
 from resolver.upstreams import parse_upstream
 from tests.unit.serving.ground import Clock, descriptors, turns, until
 
@@ -42,6 +43,7 @@ class Pool:
             self.unreachable.append,
             self.found.append,
             self.refused.append,
+            Turn(),
         )
 
     def take(self, awaiting: object = "try") -> tuple[PortSocket[object], int]:
@@ -417,6 +419,27 @@ async def test_closing_closes_every_descriptor(life: Callable[[Pool], asyncio.Fu
     await turns()
     assert len(descriptors()) == before
     made.close()  # a second time does no harm
+
+
+async def test_without_another_descriptor_the_open_ports_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Pool()
+    try:
+        first = [made.take()[0] for _ in range(3)]
+
+        def nothing(*_: object) -> socket.socket:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        monkeypatch.setattr(socket, "socket", nothing)
+        found = Counter(made.take()[0] for _ in range(200))
+        assert set(found) == set(first)
+        with pytest.raises(OSError, match="too many"):
+            for _ in range(3 * ports.MOST_USES):
+                made.take()
+        assert all(len(one.used) == ports.MOST_USES for one in first)
+        monkeypatch.undo()
+        assert made.take()[0] not in first
+    finally:
+        made.close()
 
 
 async def test_a_connection_that_fails_leaks_nothing() -> None:

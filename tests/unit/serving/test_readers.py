@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from resolver.serving.readers import Readers
+from resolver.serving.turn import Turn
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def turns(count: int = 8) -> None:
 async def test_every_socket_is_read_and_what_is_left_is_told_again(
     pairs: list[tuple[socket.socket, socket.socket]],
 ) -> None:
-    readers, got = Readers(), []
+    readers, got = Readers(Turn()), []
     for number, (ours, theirs) in enumerate(pairs):
         # One packet for each call, so a second one must bring a second call.
         readers.add(ours.fileno(), lambda ours=ours, number=number: got.append((number, ours.recv(9))))  # type: ignore[misc]
@@ -49,7 +50,7 @@ async def test_every_socket_is_read_and_what_is_left_is_told_again(
 
 
 async def test_a_removed_socket_is_not_told_of(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
-    readers, got = Readers(), []
+    readers, got = Readers(Turn()), []
     (ours, theirs), (other, others) = pairs[:2]
     readers.add(ours.fileno(), lambda: got.append("ours"))
     readers.add(other.fileno(), lambda: got.append(other.recv(9).decode()))
@@ -64,7 +65,7 @@ async def test_a_removed_socket_is_not_told_of(pairs: list[tuple[socket.socket, 
 
 async def test_a_callback_may_close_its_neighbour(pairs: list[tuple[socket.socket, socket.socket]]) -> None:
     """Both are in one batch of events; whichever comes first takes the other away."""
-    readers, got = Readers(), []
+    readers, got = Readers(Turn()), []
 
     def take(mine: int, other: int) -> None:
         pairs[mine][0].recv(9)
@@ -82,7 +83,7 @@ async def test_a_callback_may_close_its_neighbour(pairs: list[tuple[socket.socke
 async def test_closing_leaves_no_descriptor_and_may_be_repeated() -> None:
     before = descriptors()
     for _ in range(10):
-        readers = Readers()
+        readers = Readers(Turn())
         ours, theirs = socket.socketpair()
         readers.add(ours.fileno(), lambda: None)
         readers.close()
@@ -94,7 +95,7 @@ async def test_closing_leaves_no_descriptor_and_may_be_repeated() -> None:
 
 
 async def test_what_is_no_descriptor_is_refused() -> None:
-    readers = Readers()
+    readers = Readers(Turn())
     with pytest.raises(OSError):
         readers.add(1 << 20, lambda: None)
     readers.close()
