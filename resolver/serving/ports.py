@@ -23,7 +23,6 @@ known as one and is not taken for a forgery.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import socket
@@ -33,6 +32,7 @@ from typing import Final, Generic, TypeVar
 from resolver.serving.datagrams import datagrams
 from resolver.serving.peers import MANY
 from resolver.serving.readers import Readers
+from resolver.serving.turn import Turn
 from resolver.upstreams import Endpoint
 
 SIZE: Final = 32
@@ -118,16 +118,17 @@ class PortPool(Generic[T]):
         unreachable: Callable[[PortSocket[T]], None],
         found: Callable[[list[T]], None],
         refused: Callable[[T], None],
+        turn: Turn,
     ) -> None:
         self.way: Final = datagrams(_FAMILIES[endpoint.family], connected=True)
-        self._loop = asyncio.get_running_loop()
+        self._turn = turn
         self._refused = refused
         self._current: PortSocket[T] | None = None
         self._together = 0
         self._leaving: list[tuple[PortSocket[T], T]] = []
         self._endpoint = endpoint
         self._chance = chance
-        self._readers = Readers()
+        self._readers = Readers(turn)
         self.received = received
         self.unreachable = unreachable
         self._found = found
@@ -169,7 +170,7 @@ class PortPool(Generic[T]):
     def send(self, where: PortSocket[T], octets: bytes, awaiting: T) -> None:
         """Send a query with the others of this turn, or when there are many."""
         if not self._leaving:
-            self._loop.call_soon(self._flush)
+            self._turn.at_end(self._flush)
         self._leaving.append((where, awaiting))
         where.leaving.append((octets, b""))
 

@@ -442,27 +442,6 @@ async def test_without_another_descriptor_the_open_ports_go_on(monkeypatch: pyte
         made.close()
 
 
-async def test_without_another_descriptor_the_open_ports_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Pool()
-    try:
-        first = [made.take()[0] for _ in range(3)]
-
-        def nothing(*_: object) -> socket.socket:
-            raise OSError(errno.EMFILE, "too many open files")
-
-        monkeypatch.setattr(socket, "socket", nothing)
-        found = Counter(made.take()[0] for _ in range(200))
-        assert set(found) == set(first)
-        with pytest.raises(OSError, match="too many"):
-            for _ in range(3 * ports.MOST_USES):
-                made.take()
-        assert all(len(one.used) == ports.MOST_USES for one in first)
-        monkeypatch.undo()
-        assert made.take()[0] not in first
-    finally:
-        made.close()
-
-
 async def test_a_connection_that_fails_leaks_nothing() -> None:
     made = Pool()
     try:
