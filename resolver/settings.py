@@ -101,8 +101,8 @@ class Dns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dns64: str = ""
     queries_per_second: Rate = "auto"
     responses_per_second: Rate = "auto"
-    in_flight: Annotated[int, msgspec.Meta(ge=64, le=60_000)] = 4096
-    in_flight_client: Annotated[int, msgspec.Meta(ge=16, le=60_000)] = 2048
+    in_flight: Annotated[int, msgspec.Meta(ge=64, le=60_000)] = 8192
+    in_flight_client: Annotated[int, msgspec.Meta(ge=16, le=60_000)] = 4096
     tcp_connections: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 2000
     tcp_connections_client: Annotated[int, msgspec.Meta(ge=1, le=60_000)] = 100
 

@@ -47,7 +47,7 @@ class Limits(NamedTuple):
 
     queries: Rate = "auto"
     responses: Rate = "auto"
-    in_flight: int = 2048
+    in_flight: int = 4096
 
 
 class RateLimiter:
