@@ -65,7 +65,7 @@ class Player:
                 raise AssertionError(f"{self.script.path.name}:{line.number}: {error}") from error
             except (KeyError, ValueError, TypeError, IndexError) as error:
                 raise self.script.error(line, f"cannot be played: {error!r}") from error
-            expectations += bool(line.expected) or line.verb.startswith("seen")
+            expectations += bool(line.expected) or line.verb.startswith(("seen", "packets"))
         return expectations
 
     # What upstreams do
@@ -104,6 +104,13 @@ class Player:
 
     def _seen3(self, line: Line) -> None:
         self._seen(line, 2)
+
+    def _packets(self, line: Line) -> None:
+        """What one name has cost all upstreams together."""
+        name, count = line.words
+        seen = sum(len(upstream.asked(name)) for upstream in self.upstreams)
+        least, most = between(count)
+        assert least <= seen <= most, f"{seen} packets were sent"
 
     # What is done to us
 

@@ -28,6 +28,7 @@
     questions bad.example A www.example.org A => FORMERR
     seen www.example.org 1                     queries that upstream 1 has had (seen2: upstream 2)
     seen * 0                                   `0..3`: between them, both included
+    packets www.example.org 1..3               the same for all upstreams together
 
 Lines are read in order; `#` begins a comment. What an upstream does is written as in
 `tests.scenarios.words`. A name is in presentation format (RFC 1035 5.1), asked in the case it is written in.
@@ -96,7 +97,7 @@ SETTING = {"set", "networks", "block", "allow", "list", "|", "record", "rebindin
 
 VERBS = SETTING | {
     "upstream", "upstream2", "upstream3", "ask", "send", "reply", "echo", "questions", "pass", "swap",
-    "flush", "kill", "revive", "seen", "seen2", "seen3",
+    "flush", "kill", "revive", "packets", "seen", "seen2", "seen3",
 }  # fmt: skip
 
 _COMMENT = re.compile(r"(?<!\\)#")
