@@ -87,6 +87,7 @@ class Relay:
     lifetime   seconds that it may be kept
     due        seconds on that clock from when it should be fetched again if it is asked for; whoever keeps
                it sets it, and sets it back when the fetching has begun
+    kept       whether it is an upstream's answer that a cache has taken; one of a rule's or our own never is
     targets    where its CNAME, DNAME, SVCB and HTTPS records lead: judged again each time it is used
     private    whether it holds an address of a private network, as a record or as a hint
     negative   whether it says that there is nothing of the type asked
@@ -107,6 +108,7 @@ class Relay:
         "_rcode",
         "_ttls",
         "due",
+        "kept",
         "lifetime",
         "made",
         "negative",
@@ -148,6 +150,7 @@ class Relay:
         self._rcode = rcode if rcode <= _LARGEST else registry.SERVFAIL
         self.stored = stored
         self.due = inf
+        self.kept = False
 
     @property
     def rcode(self) -> int:

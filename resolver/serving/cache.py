@@ -77,12 +77,12 @@ class AnswerCache(Halves[Key, Relay]):
                 self.forget(key)
             return
         self.forget(key)
-        relay.due = _due(relay)
+        relay.due, relay.kept = _due(relay), True
         self.keep(key, relay, relay.octets)
 
     def restore(self, key: Key, relay: Relay) -> bool:
         """Take back an answer of an earlier run (see `Halves.fill`): False when there is no more room."""
-        relay.due = _due(relay)
+        relay.due, relay.kept = _due(relay), True
         return self.fill(key, relay, relay.octets)
 
     def forget(self, key: Key) -> None:

@@ -175,9 +175,9 @@ class Resolution:
 
     def remember(self, query: Query, relay: Relay) -> None:
         """Keep what only flows still know: names that are asked all the time come by here seldom, and a flood
-        of others may have pushed them out."""
+        of others may have pushed them out. What a rule answered, or we ourselves, is nothing to keep."""
         key = query.cache_key
-        if self.cache.get(key, self._clock()) is None:
+        if relay.kept and self.cache.get(key, self._clock()) is None:
             self.cache.keep(key, relay, relay.octets)
 
     def answered(self, exchange: Exchange, walk: Walk | None) -> None:

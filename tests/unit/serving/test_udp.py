@@ -25,6 +25,7 @@ from resolver.serving.peers import Received
 from resolver.serving.udp import BATCH, CROWD, FEW, UdpListener
 from tests.support import behaviours as do
 from tests.support.client import ask, exchange_udp, make_query, rdatas, silent_udp
+from tests.support.rules import listed
 from tests.support.upstream import ScriptedUpstream
 from tests.unit.serving.ground import (
     Ground,
@@ -463,3 +464,33 @@ async def test_closing_closes_our_descriptor_only() -> None:
             listener = UdpListener(UdpSocket(socket.dup(kept.fileno())), on.pipeline, on.clock)
             listener.close()
             assert listener.fileno() == -1 and kept.getsockname()[1]
+
+
+async def test_a_hot_name_is_remembered_when_its_flow_ends(upstream: ScriptedUpstream) -> None:
+    """It lives in its flow alone when others have pushed it out of the cache; and when upstreams fail then,
+    there is something to give."""
+    async with ground(upstream.url) as on, listening(on) as at:
+        for _ in range(3):
+            await asked(at, "www.example.org")
+        on.pipeline.resolution.cache.clear()
+        upstream._default = do.failed()
+        on.clock.advance(61)
+        reply = await asked(at, "www.example.org")
+        assert (rdatas(reply), extended_errors(reply)) == ({"192.0.2.1"}, [3])
+
+
+async def test_what_a_rule_answered_is_never_taken_for_an_upstreams_answer(
+    upstream: ScriptedUpstream,
+) -> None:
+    """Its flow ends, the rule goes, upstreams fail: nobody gets the rule's answer as a stale one."""
+    rule = listed("list", "||www.example.org^$dnsrewrite=203.0.113.9", "adblock", rewrites=True)
+    async with ground(upstream.url, served=snapshot(lists=[rule])) as on, listening(on) as at:
+        for _ in range(3):
+            assert rdatas(await asked(at, "www.example.org")) == {"203.0.113.9"}
+        assert on.pipeline.counters.flow_hits
+        on.clock.advance(3_600)
+        assert rdatas(await asked(at, "www.example.org")) == {"203.0.113.9"}
+        assert len(on.pipeline.resolution.cache) == 0
+        on.pipeline.swap(snapshot(number=2))
+        upstream._default = do.failed()
+        assert (await asked(at, "www.example.org")).rcode() == dns.rcode.SERVFAIL
