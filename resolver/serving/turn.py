@@ -9,6 +9,7 @@ what is put off by anybody else (a timer, a TCP connection) makes the loop come 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 
@@ -19,30 +20,36 @@ class Turn:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: deque[Callable[[], None]] = deque()
         self._inside = False
         self._scheduled = False
 
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call this at the end of the turn; asked for twice, it is called twice."""
         self._waiting.append(callback)
-        if not self._inside and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._come_back)
+        if not self._inside:
+            self._call_back()
 
     def begin(self) -> None:
         """Somebody reads now and will say when it is done: `end` must follow, whatever happens."""
         self._inside = True
 
     def end(self) -> None:
-        """Do what was put off, and what that puts off."""
+        """Do what was put off, and what that puts off. If something raises, which is a fault that the loop
+        will tell of, the rest is done in the next round."""
+        waiting = self._waiting
         try:
-            while self._waiting:
-                waiting, self._waiting = self._waiting, []
-                for callback in waiting:
-                    callback()
+            while waiting:
+                waiting.popleft()()
         finally:
             self._inside = False
+            if waiting:
+                self._call_back()
+
+    def _call_back(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._come_back)
 
     def _come_back(self) -> None:
         self._scheduled = False

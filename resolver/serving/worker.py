@@ -188,7 +188,7 @@ class Worker:
         self._tcp.close()
         await asyncio.sleep(_LAST_WORDS if self.pipeline.busy else 0)
         self.pipeline.close()
+        for listener in self._udp:
+            listener.close()  # what is ready leaves before the disk is waited for
         self._saved.save(self.pipeline.resolution.cache, self._clock())
         self._control.close()
-        for listener in self._udp:
-            listener.close()

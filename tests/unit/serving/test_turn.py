@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from resolver.serving.turn import Turn
 
 
@@ -72,3 +74,20 @@ async def test_after_an_error_the_next_turn_is_as_ever() -> None:
     turn.at_end(lambda: done.append("later"))
     await asyncio.sleep(0)
     assert done == ["told", "later"]
+
+
+async def test_an_error_keeps_nothing_else_from_being_done() -> None:
+    """Or a queue that has asked for its end once would wait for it for ever."""
+    turn = Turn()
+    done: list[object] = []
+
+    def wrong() -> None:
+        raise ValueError
+
+    turn.begin()
+    turn.at_end(wrong)
+    turn.at_end(lambda: done.append(1))
+    with pytest.raises(ValueError):
+        turn.end()
+    await asyncio.sleep(0)
+    assert done == [1]
