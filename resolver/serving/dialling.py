@@ -55,14 +55,17 @@ class Dialler:
         else:
             # A name is never left to the system to look up: it may ask us.
             places = () if self._address.named else (self._address.endpoint,)
-        failure: OSError = OSError("no address of the upstream is known")
+        why = "no address of the upstream is known"
         for _ in range(min(len(places), MAX_PLACES)):
             try:
                 return await self._attempt(places[self._turn % len(places)])
             except OSError as error:
-                failure = error
+                why = str(error)
+                # Its frames hold it and it holds them, some kilobytes, and nobody collects such cycles
+                # (`resolver.serving.tidying`).
+                error.__traceback__ = error.__context__ = error.__cause__ = None
                 self._turn += 1
-        raise failure
+        raise OSError(why)
 
     def remember(self, connection: Framed) -> None:
         """Keep the session of a connection that did well, for the next one."""

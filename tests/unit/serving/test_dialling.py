@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
@@ -276,3 +279,19 @@ async def test_plain_tcp() -> None:
         assert connection.tls is None
         assert await answer(connection)
         connection.abort()
+
+
+async def test_a_connection_that_could_not_be_had_leaves_nothing_to_the_collector() -> None:
+    """Errors and their frames hold each other; nobody collects that in a worker."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and not listening
+        dialler = Dialler(parse_upstream(f"tcp://127.0.0.1:{closed.getsockname()[1]}"), time.monotonic)
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(10):
+                with contextlib.suppress(OSError):
+                    await dialler.dial()
+            assert gc.collect() < 10
+        finally:
+            gc.enable()
