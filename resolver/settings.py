@@ -56,7 +56,7 @@ Megabytes = Annotated[int, msgspec.Meta(ge=1, le=65_536)]
 
 
 Rate = Literal["auto"] | Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
-"""A number a second; 0: no limit; "auto": none for private networks and sites, a careful one for all others."""
+"""A number a second; 0: no limit; "auto": none for private networks and sites, a careful one for others."""
 
 Strategy = Literal["order", "fastest", "race"]
 """Which upstream is asked first: the first that is well, the fastest, or two at once."""

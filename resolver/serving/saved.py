@@ -8,7 +8,8 @@
 Times are those of the wall clock, so that an answer goes on ageing while nobody runs. When that clock has
 gone back, or by more than seven days ahead, ages mean nothing and the answer is dropped. After a reboot it
 may not be set yet (small machines have no clock of their own), so answers then count as past their time:
-they are there in case upstreams are not. Nothing in the file says who asked.
+they are there in case upstreams are not. Where the kernel does not name the boot, each start may follow one.
+Nothing in the file says who asked.
 
 Saving takes about a second at most: what does not fit into it is left out, and the file is whole all the
 same. It is written beside, made durable, and renamed. Loading never holds up an answer: the file is read and
@@ -53,6 +54,8 @@ _ENTRY: Final = Struct(">BHHHdI")
 """Octets of the name, type, class, flags of the key, seconds of the wall clock, octets of the answer."""
 _QUESTION: Final = Struct(">HH").pack
 _DIGEST: Final = 32
+_UNKNOWN: Final = bytes(16)
+"""A boot without a name."""
 
 _PIECE: Final = 1 << 18
 """Octets that are collected before they are written, and the time is looked at."""
@@ -173,7 +176,7 @@ class SavedCache:
     def _entries(self, data: bytes, clock: Callable[[], float]) -> Iterator[tuple[Key, Relay]]:
         """Read answer by answer. Raises CorruptFile and WireError. One from the future is passed over."""
         at, size = _HEADER.size, len(data) - _DIGEST
-        rebooted = _HEADER.unpack_from(data)[2] != self._boot
+        rebooted = self._boot == _UNKNOWN or _HEADER.unpack_from(data)[2] != self._boot
         while at < size:
             if at + _ENTRY.size > size:
                 raise CorruptFile("half an answer stands at its end")
@@ -245,8 +248,8 @@ def _origin(settings: Settings) -> bytes:
 
 
 def _boot() -> bytes:
-    """What the kernel calls this boot of the machine (random(4)); zeros where it does not say."""
+    """What the kernel calls this boot of the machine (random(4)); `_UNKNOWN` where it does not say."""
     try:
         return bytes.fromhex(Path("/proc/sys/kernel/random/boot_id").read_text("ascii").replace("-", ""))
     except (OSError, ValueError):
-        return bytes(16)
+        return _UNKNOWN

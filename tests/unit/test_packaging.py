@@ -223,6 +223,9 @@ class TestUnit:
         assert unit()["Environment"] == ["BELISHA_DATA_DIR=/var/lib/belisha"]
         assert "ReadWritePaths" not in unit()
 
+    def test_the_boot_of_the_machine_can_be_told(self) -> None:
+        assert unit().get("ProcSubset", ["all"]) == ["all"], "resolver/serving/saved.py reads /proc/sys"
+
     def test_systemd_finds_no_fault(self, tmp_path: Path) -> None:
         if not shutil.which("systemd-analyze"):
             pytest.skip("systemd-analyze is not installed")

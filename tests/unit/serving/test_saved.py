@@ -42,7 +42,7 @@ class Machine:
         self.wall = STOPPED
         self.dns = Dns(cache_mb=1)
         self.upstream = Settings().upstream
-        self.boot: bytes | None = bytes(16)
+        self.boot: bytes | None = bytes(15) + b"\1"
 
     def saved(self, worker: int = 0) -> SavedCache:
         settings = Settings(data_dir=str(self.folder), dns=self.dns, upstream=self.upstream)
@@ -167,15 +167,23 @@ def test_what_is_too_old_is_not_saved(machine: Machine) -> None:
     assert machine.stop(cache, 600.0 + DAY) == 1
 
 
-def test_after_a_reboot_answers_are_there_for_when_upstreams_fail(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(bytes(15) + b"\1", bytes(15) + b"\2"), (bytes(15) + b"\1", bytes(16)), (bytes(16), bytes(16))],
+    ids=["another boot", "not named", "never named"],
+)
+def test_after_a_reboot_answers_are_there_for_when_upstreams_fail(
+    machine: Machine, before: bytes, after: bytes
+) -> None:
     one, other = relay(), relay(do.answer("A 192.0.2.9", ttl=60), stored=-100.0)
+    machine.boot = before
     machine.stop(cache_of((key("a.example"), one), (key("b.example"), other)), 0.0)
-    machine.boot = bytes(15) + b"\1"
-    after = machine.start(now=5.0)
+    machine.boot = after
+    known = machine.start(now=5.0)
     for name, expected in (("a.example", 600.0), ("b.example", 100.0)):
-        found = after.get(key(name), 5.0)
+        found = known.get(key(name), 5.0)
         assert found is not None and 5.0 - found.stored == pytest.approx(expected), "past its time"
-    machine.stop(after, 5.0)
+    machine.stop(known, 5.0)
     assert len(machine.start(stale=0.0)) == 0
 
 
