@@ -188,7 +188,8 @@ class Asker:
         try:
             walked = walk(data, 12 + len(question))
         except WireError:
-            self._mismatch(where, number)
+            # Passed over like a forgery. But its sender knew all that had to be guessed: no port was found.
+            self._counters.upstream_mismatches += 1
             return
         cookies = self._cookies
         if cookies is not None and attempt.edns and not self._proven(cookies, where, attempt, walked):

@@ -50,6 +50,19 @@ def transports(of: ScriptedUpstream) -> list[str]:
 # Storms
 
 
+async def test_answers_that_cannot_be_read_are_no_sign_of_a_forger(upstream: ScriptedUpstream) -> None:
+    """Their sender knew port, ID and question. Whoever owns a zone of such names must not drive everybody's
+    questions to TCP."""
+    upstream._default = vices.chain(20, "A 192.0.2.1")
+    async with asking(upstream.url) as on:
+        for number in range(6 * MISMATCHES):
+            on.start(f"n{number}.chain.example")
+        await until(lambda: on.counters.upstream_mismatches >= 6 * MISMATCHES)
+        pool = on.forwarder._asker._pools[0]
+        assert pool is not None and not pool._shunned
+    assert set(transports(upstream)) == {"udp"}
+
+
 async def test_what_was_asked_from_a_port_that_was_found_is_asked_over_tcp(
     upstream: ScriptedUpstream,
 ) -> None:
