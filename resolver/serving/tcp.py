@@ -270,10 +270,8 @@ class Turns:
     def _next(self) -> None:
         waiting, left = self._waiting, EACH_TURN
         self._called = False
-        for _ in range(len(waiting)):
+        while waiting and left > 0:
             left -= waiting.popleft().turn()
-            if left <= 0:
-                break
         if waiting:
             self._call()
 
