@@ -12,8 +12,8 @@ finds the few places that must change or must be judged:
                 Then, and only then, the message is written anew without them, and without additional records
 
 The additional section otherwise stays: it is handed on with the answer to the question that it came with,
-and never kept for another. The OPT is hop-by-hop (RFC 6891 7) and is cut off; so is anything behind it, since
-names there could point into what was cut.
+and never kept for another. The OPT is hop-by-hop (RFC 6891 6.1.1) and is cut off; so is anything behind it,
+since names there could point into what was cut.
 
 The common shape costs least: owners that are a pointer to the question or to where the last CNAME leads need
 no reading. Whatever 64 KB hold, the work is bounded: `MAX_RECORDS`, and `MAX_STEPS` for all that is read of

@@ -174,7 +174,7 @@ class Bootstrap:
         return _answer(octets, query) if octets is not None else None
 
     async def _over_udp(self, endpoint: Endpoint, query: Query) -> Walk | None:
-        """RFC 5452 9.1: from a port of the kernel's choice, to a connected socket, with an ID of ours."""
+        """RFC 5452 9.1, 9.2: a port of the kernel's choice, a connected socket, an ID of ours."""
         number = next(self._chance) & 0xFFFF
         try:
             transport, waiting = await self._loop.create_datagram_endpoint(

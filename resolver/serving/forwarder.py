@@ -175,7 +175,7 @@ class Forwarder:
                 upstream.cannot_edns(now)
             self._end(exchange, walked, attempt)
         elif attempt.edns and walked.rcode in NO_EDNS:
-            # RFC 6891 7: ask the same server again without OPT; once, however often it says so.
+            # RFC 6891 6.2.2: ask the same server again without OPT; once, however often it says so.
             self._again(attempt, now, plain=True)
         elif attempt.edns and walked.rcode == registry.BADCOOKIE and attempt.state != STREAMED:
             self._bad_cookie(attempt, now)

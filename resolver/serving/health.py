@@ -57,7 +57,7 @@ class Upstream:
     patience     seconds after which an answer is later than usual, within the bounds above
     loss         share of tries left unanswered, 0 to 1
     aside        until when it is set aside, in seconds; 0: it is well
-    plain_until  until when it gets no OPT (RFC 6891 7: remember it)
+    plain_until  until when it gets no OPT (RFC 6891 6.2.2: remember it)
     by_stream    until when it is asked over a stream and not over UDP
     udp_until    until when it is asked over UDP although a stream would be better
     keeps_case   whether questions go out in random case, which its answers must repeat

@@ -85,7 +85,7 @@ def client_network(address: Address) -> bytes:
     """What counts as one client, as a key: the /24 of an IPv4 address, the /56 of an IPv6 one.
 
     Whoever has one address of such a network usually has the others as well, so a limit for an address
-    alone would be none (RFC 6177 2: a home may be given a /56).
+    alone would be none (RFC 6177 1: a home may be given a /56).
     """
     octets, kept = _KEPT[address.version]
     return address.value.to_bytes(octets, "big")[:kept]

@@ -27,7 +27,7 @@ _CLASSES: Final = (registry.CLASS_CHAOS, registry.CLASS_ANY)
 def unserved(query: Query, counters: Counters) -> bytes | None:
     """The reply to such a question, counted; None for every other one."""
     if query.qtype == registry.ANY and query.qclass not in _CLASSES:
-        return minimal_any(query)  # RFC 8482 4
+        return minimal_any(query)  # RFC 8482 4.2
     if query.qtype in _TYPES:
         code, text = registry.EDE_NOT_SUPPORTED, _TYPES[query.qtype]
     elif query.qclass in _CLASSES:

@@ -1,8 +1,8 @@
 """What is compared in two replies to one packet, and what counts as different.
 
 A reply is taken apart into fields; two replies differ in the fields whose values differ. TTLs are compared
-coarsely, since one cache may be some seconds older than another. The order of records means nothing (RFC 2181
-5), nor does the case of names inside them (RFC 4343 3).
+coarsely, since one cache may be some seconds older than another. The order of records means nothing (RFC 1034
+3.6), nor does the case of names inside them (RFC 4343 3).
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ class RpzReader:
             self._owner = record.owner
         if record.rtype == "SOA":
             self._zone.set_apex(self._owner)
-        if record.rtype in ZONE_TYPES:  # never local data (the RPZ draft, section 4)
+        if record.rtype in ZONE_TYPES:  # never local data (the RPZ draft)
             return _ZONE_RECORD
         if self._owner is None:
             return Skip("invalid", "no-owner")
