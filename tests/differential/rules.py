@@ -113,6 +113,12 @@ RULES: Final[tuple[Rule, ...]] = (
         "answer the case of the first of them.",
     ),
     Rule(
+        "nobody is sent more than he takes", "dnsmasq", _fields("TC", "answer", "ttl", "size"),
+        lambda one: one.question.kind == "middle" and not one.question.tcp,
+        "RFC 6891 6.2.3: a client says how much it takes; dnsmasq gives all who wait for one answer what "
+        "the first of them takes.",
+    ),
+    Rule(
         "where a name leads is judged", "", _EVERYTHING, _kind("out"),
         "A CNAME to a blocked name is blocked; the other two look at the question only.",
     ),
