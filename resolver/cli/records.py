@@ -52,7 +52,7 @@ def push(client: Client, path: Path, origin: str | None, dry_run: bool, reason: 
     """Replace all records by those of a zone file.
 
     FILE is a zone file (RFC 1035); - reads standard input. What it does not hold is gone. With one
-    fault nothing is changed, and every faulty line is named. Exits with 1 then.
+    fault nothing is changed, every line that cannot be read is named, and the command exits with 1.
 
     \b
     Examples:
