@@ -153,8 +153,8 @@ ROUTES: Final[list[Route]] = [
         hdrs.METH_PUT, "/v1/policy/records", "admin", put_records, "Replace the records of our own",
         "The body is a zone file; what it does not hold is gone, and the rest of the policy stays. Records"
         " that belong to a zone as such (SOA, NS, DNSSEC) are left out and told; `$INCLUDE` and `$GENERATE`"
-        " are refused. With one fault nothing is changed; `errors` names every line that cannot be read, or the first"
-        " record that cannot stand beside the others.",
+        " are refused. With one fault nothing is changed; `errors` names every line that cannot be read, or"
+        " the first record that cannot stand beside the others.",
         query=(REASON, DRY_RUN, _ORIGIN), body=_BODY, responses={200: RecordsChanged},
         problems=("records-invalid",), etag=True, seconds=CHANGE_SECONDS,
     ),
