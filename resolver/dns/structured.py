@@ -1,7 +1,7 @@
 """Structured DNS Error: what a device may show to whoever meets a block, as data. Pure.
 
 draft-ietf-dnsop-structured-dns-error, an update of RFC 8914, by its text of June 2026: revision 22 with
-the changes after it. (Revision 27 waits to become an RFC; IANA has assigned option 26 to it.) A client
+the changes after it. (IANA has assigned option 26 to it.) A client
 that understands it puts an option without data into its query. Only then, and only beside the extended
 errors Blocked, Censored and Filtered, EXTRA-TEXT is no text for people but one object of I-JSON (RFC
 7493), without a space in it:

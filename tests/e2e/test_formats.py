@@ -103,7 +103,7 @@ GARDEN = f"NOERROR garden.example.net. {UPSTREAM_ADDRESS} E4"
 ANSWERS: dict[str, str] = {
     # hosts
     "h1.example": BLOCKED, "h1.example AAAA": BLOCKED_6, "h1.example HTTPS": NO_DATA, "h2.example": BLOCKED,
-    "h3.example": BLOCKED, "below.h1.example": FORWARDED, "localhost": "NOERROR 127.0.0.1",
+    "h3.example": BLOCKED, "below.h1.example": FORWARDED, "localhost": "NOERROR 127.0.0.1 E29",
     "ht.example": "NOERROR 192.0.2.7 192.0.2.8 E4", "ht.example AAAA": "NOERROR 2001:db8::7 E4",
     "ht.example TXT": "NOERROR E4", "below.ht.example": FORWARDED,
     # domains

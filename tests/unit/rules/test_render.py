@@ -92,7 +92,7 @@ SHOWN = {
     "||a.example^$dnsrewrite=REFUSED,dnsrewrite=NOERROR;A;192.0.2.1": SideRule(
         action=ANSWER, key=HOME, answer=Answer(5, records=(A,))
     ),
-    "||a.example^$dnsrewrite=RCODE23;;": SideRule(action=ANSWER, key=HOME, answer=Answer(23)),
+    "||a.example^$dnsrewrite=RCODE24;;": SideRule(action=ANSWER, key=HOME, answer=Answer(24)),
     "*$addresses=192.0.2.0/24|2001:db8::/32": SideRule(
         action=BLOCK, addresses=("192.0.2.0/24", "2001:db8::/32")
     ),

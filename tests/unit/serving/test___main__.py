@@ -28,13 +28,13 @@ def started(**variables: str) -> subprocess.CompletedProcess[str]:
 
 
 NATIVE = snapshot(Settings(dns=Dns(datapath="native")))
-LATER = snapshot(Settings(upstream=(Upstream("tls://192.0.2.1"),)))
+LATER = snapshot(Settings(upstream=(Upstream("https://192.0.2.1"),)))
 WRONG: list[tuple[str, dict[str, str], str]] = [
     ("by hand", {}, "belisha serve"),
     ("rubbish handed over", {VARIABLE: "{"}, VARIABLE),
     ("rubbish as settings", {VARIABLE: INHERITED, SNAPSHOT: "{}}"}, SNAPSHOT),
     ("a datapath that is missing", {VARIABLE: INHERITED, **NATIVE}, "dns.datapath"),
-    ("an upstream that is none", {VARIABLE: INHERITED, **LATER}, "tls://"),
+    ("an upstream that is none", {VARIABLE: INHERITED, **LATER}, "https://"),
 ]
 
 
