@@ -91,7 +91,6 @@ class Relay:
     targets    where its CNAME, DNAME, SVCB and HTTPS records lead: judged again each time it is used
     private    whether it holds an address of a private network, as a record or as a hint
     negative   whether it says that there is nothing of the type asked
-    made       whether it was made here, and no upstream said it
     octets     what it weighs in a cache that is bounded in octets
 
     An answer that a rule gives in an upstream's place is kept in the same way; `opts` are then the OPT
@@ -110,7 +109,6 @@ class Relay:
         "due",
         "kept",
         "lifetime",
-        "made",
         "negative",
         "octets",
         "private",
@@ -138,7 +136,6 @@ class Relay:
         self._offsets = offsets
         # As measured: two numbers in two tuples for each TTL, and what every object costs.
         self.octets = len(body) + 64 * len(offsets) + 400
-        self.made = opts is not None
         if opts is None:
             opts = PLAIN_OPT
             if (rcode and rcode != _NXDOMAIN) or (options and EDE in options):

@@ -116,9 +116,7 @@ class Pipeline:
     def outdated(self, key: bytes, flow: Flow) -> None:
         """A flow can be given no longer, or should be made anew: its question comes to `handle` next."""
         self.flows.forget(key)
-        # What a rule, a record of our own or DNS64 made is nothing that the internet said.
-        if not flow.relay.made:
-            self.resolution.remember(flow.query, flow.relay)
+        self.resolution.remember(flow.query, flow.relay)
 
     def handle(self, data: bytes, host: str, udp: bool, sink: Sink, peer: object) -> bytes | None:
         """The reply to send now; None: silence, or later through `sink(peer, reply)`; SILENCE: never.
