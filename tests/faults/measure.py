@@ -152,7 +152,7 @@ def everything(folder: Path, seconds: float = SECONDS) -> Iterator[Row]:
             yield of_upstreams(on, fault, seconds)
     for number, machine in enumerate(MACHINE):
         with stage(folder / f"m{number}") as on:
-            yield of_machine(on, machine, min(seconds, 3.0))
+            yield of_machine(on, machine, machine.seconds)
     for signalled, name in ((signal.SIGTERM, "stopped under load"), (signal.SIGKILL, "killed under load")):
         with stage(folder / name.split()[0]) as on:
             yield of_restart(on, signalled, name)

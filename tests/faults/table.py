@@ -116,17 +116,18 @@ def faults(clock: Callable[[], float]) -> list[Fault]:
 
 
 class Machine(NamedTuple):
-    """A fault of the machine: it befalls the process `pid`. `clock`: the file that its clock is read from."""
+    """A fault of the machine: it befalls the process `pid`. `clock`: the file that its clock is read from;
+    `seconds`: how long it has to last before it can be felt."""
 
     name: str
     begin: Callable[[int, Path], None]
     end: Callable[[int, Path], None]
+    seconds: float = 3.0
 
 
 def _limit_descriptors(pid: int, clock: Path) -> None:
-    """As few descriptors as are open now: not one more can be opened."""
-    used = max(int(path.name) for path in Path(f"/proc/{pid}/fd").iterdir()) + 1
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
+    """What is open stays open, and nothing else can be opened, not even in the place of what is closed."""
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
 
 
 def _free_descriptors(pid: int, clock: Path) -> None:
@@ -142,7 +143,8 @@ def _jump(seconds: int) -> Callable[[int, Path], None]:
 
 
 MACHINE: Final = [
-    Machine("no descriptor left", _limit_descriptors, _free_descriptors),
+    # Until every port that is open has carried its questions, or has grown too old.
+    Machine("no descriptor left", _limit_descriptors, _free_descriptors, 14.0),
     Machine("clock a day ahead", _jump(86_400), _jump(0)),
     Machine("clock a day behind", _jump(-86_400), _jump(0)),
     Machine(
