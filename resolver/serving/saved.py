@@ -26,6 +26,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -83,6 +84,8 @@ class SavedCache:
         self._workers = settings.dns.workers
         self._most = settings.dns.cache_mb << 20
         self._origin = _origin(settings)
+        # A stop may come while the file is still being read, in a thread that nobody can call off.
+        self._lock = threading.Lock()
         self._wall = wall
         self._boot = _boot() if boot is None else boot
 
@@ -108,7 +111,8 @@ class SavedCache:
         if not self._saves:
             return 0
         try:
-            return self._write(cache, now, time.monotonic() + seconds)
+            with self._lock:
+                return self._write(cache, now, time.monotonic() + seconds)
         except OSError as error:
             log("answers cannot be kept", "warning", reason=str(storage_error(error, self.path)))
             return 0
@@ -120,6 +124,10 @@ class SavedCache:
     def _take(self) -> bytes:
         """The octets of the file, checked; b"" when there is none to be used. Runs in a thread. Raises
         OSError, and CorruptFile for a file that is no good."""
+        with self._lock:
+            return self._read()
+
+    def _read(self) -> bytes:
         self._tidy()
         try:
             with self.path.open("rb") as file:

@@ -58,7 +58,7 @@ def test_ps_shows_what_it_is(tmp_path: Path) -> None:
         assert (proc / "comm").read_text().strip() == "belisha-worker"
         worker.process.terminate()
         assert worker.wait() == 0
-    assert all(event["level"] in ("info", "error") for event in worker.events())
+    assert all(event["level"] in ("info", "error") for event in worker.events()), worker.events()
 
 
 def test_it_imports_neither_http_nor_the_parser_of_dns_messages() -> None:
