@@ -139,7 +139,7 @@ class Pipeline:
             return reply_with(query, registry.FORMERR, (0, 0, 0), b"")
         reply = self._decide(data, query, host, udp, sink, peer)
         if reply and udp and host not in known:
-            return self._tempered(host, query, reply, bool(query.options) and self._cookies.valid)
+            return self._tempered(host, query, reply)
         return reply
 
     def _no_question(self, parsed: CookieQuery | bytes | None, host: str, udp: bool) -> bytes | None:
@@ -156,8 +156,10 @@ class Pipeline:
         self.counters.malformed += 1
         return parsed
 
-    def _tempered(self, host: str, query: Query, reply: bytes, proven: bool) -> bytes | None:
-        """The reply for a client with limits; `proven`: its cookie says that its address is its own."""
+    def _tempered(self, host: str, query: Query, reply: bytes) -> bytes | None:
+        """The reply for a client with limits, unless its cookie says that its address is its own. The jar is asked
+        once more, which remembers: since the question came it may have been asked about others."""
+        proven = bool(query.options) and bool(self._cookies.extras(query, host)) and self._cookies.valid
         tempered = self.admission.temper(host, query, reply, proven)
         if tempered is not reply:
             self.counters.limited += 1
@@ -210,6 +212,6 @@ class Pipeline:
         """What came for the question `asked`, for one who waited for it."""
         reply = self._answering.delivered(waiter, asked, found, now)
         if reply and waiter.udp and waiter.host not in self.admission.known:
-            reply = self._tempered(waiter.host, waiter.query, reply, proven=False)
+            reply = self._tempered(waiter.host, waiter.query, reply)
         if reply is not None:
             waiter.sink(waiter.peer, reply)
