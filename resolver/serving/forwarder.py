@@ -172,6 +172,7 @@ class Forwarder:
         exchange, upstream = attempt.exchange, attempt.upstream
         if walked.rcode in _SERVED:
             if not attempt.edns:
+                # Only now is it known that the OPT was to blame, and not the question.
                 upstream.cannot_edns(now)
             self._end(exchange, walked, attempt)
         elif attempt.edns and walked.rcode in NO_EDNS:
@@ -180,9 +181,6 @@ class Forwarder:
         elif attempt.edns and walked.rcode == registry.BADCOOKIE and attempt.state != STREAMED:
             self._bad_cookie(attempt, now)
         else:
-            if not attempt.edns and walked.rcode not in NO_EDNS:
-                # Only now is it known that the OPT was to blame, and not the question.
-                upstream.cannot_edns(now)
             exchange.fallback = walked
             self._settle(attempt, now, others=True)
 

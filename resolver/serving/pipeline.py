@@ -159,7 +159,7 @@ class Pipeline:
     def _tempered(self, host: str, query: Query, reply: bytes) -> bytes | None:
         """The reply for a client with limits, unless its cookie proves its address. The jar is asked once
         more, and remembers: since the question came it may have been asked about others."""
-        proven = bool(query.options) and bool(self._cookies.extras(query, host)) and self._cookies.valid
+        proven = bool(query.options and self._cookies.extras(query, host)) and self._cookies.valid
         tempered = self.admission.temper(host, query, reply, proven)
         if tempered is not reply:
             self.counters.limited += 1

@@ -8,8 +8,8 @@ So it is switched off, and once a second a little is done by hand: if few object
 which takes a few milliseconds at most; if many are, they are not. In either case everything alive is then
 set apart for good (`gc.freeze`, which costs nothing), and is freed by its reference count as ever. What is
 lost is a cycle that became garbage in a busy second: a few hundred octets, when an error was caught. And a
-cycle that was alive at one look and ends later is never found, so what lives for a while and ends often must
-not be in one: `untie` is for connections.
+cycle that was alive at one look and ends later is found only when everything is looked at, in a quiet second
+some hours later, so what lives for a while and ends often must not be in one: `untie` is for connections.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from typing import Final
 
 FEW: Final = 20_000
 """New objects that are looked at in one go: about two milliseconds."""
+
+SELDOM: Final = 6 * 3600.0
+"""Seconds between two looks at everything: a tenth of a second with a full cache, more on a small board."""
 
 
 def start() -> None:
@@ -36,6 +39,13 @@ def tidy() -> bool:
         gc.collect(0)
     gc.freeze()
     return looked
+
+
+def tidy_up() -> None:
+    """Look at everything; to be called seldom, in a second in which nobody asks."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def untie(transport: BaseTransport | None) -> None:

@@ -78,6 +78,7 @@ class Worker:
         control = socket.socket(fileno=inherited.control[0])
         self._control = Control(control, inherited.worker, os.getpid(), self)
         self._saved = SavedCache(settings, inherited.worker)
+        self._asked, self._tidied = 0, self._clock()
         self._stopping = asyncio.Event()
 
     @property
@@ -168,7 +169,7 @@ class Worker:
             await self._wait(1.0)
             self._control.tick()
             self._tcp.sweep()
-            tidying.tidy()
+            self._tidy()
         restoring.cancel()
         await self._stop()
 
@@ -179,6 +180,16 @@ class Worker:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+    def _tidy(self) -> None:
+        """Keep the collector's work small, and do it when nobody asks (`resolver.serving.tidying`)."""
+        queries, now = self.pipeline.counters.queries, self._clock()
+        if queries == self._asked and now - self._tidied > tidying.SELDOM:
+            self._tidied = now
+            tidying.tidy_up()
+        else:
+            tidying.tidy()
+        self._asked = queries
 
     async def _stop(self) -> None:
         """Read nothing more, answer what is under way, close."""

@@ -38,6 +38,17 @@ assert gc.get_freeze_count() <= before - 2 * tidying.FEW, "and is freed by its r
 """
 
 
-@pytest.mark.parametrize("code", [QUIET, BUSY], ids=["quiet", "busy"])
+NIGHT = (
+    BUSY.rpartition("before =")[0]
+    + """
+assert gone() is not None
+tidying.tidy_up()
+assert gone() is None, "what a busy second left is found in the night"
+assert not gc.isenabled()
+"""
+)
+
+
+@pytest.mark.parametrize("code", [QUIET, BUSY, NIGHT], ids=["quiet", "busy", "night"])
 def test_in_a_process_of_its_own(code: str) -> None:
     subprocess.run([sys.executable, "-c", START + code], check=True, timeout=50)
