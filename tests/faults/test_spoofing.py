@@ -168,7 +168,10 @@ async def test_ids_and_the_choice_of_ports_are_even(upstream: ScriptedUpstream) 
     assert abs(chi_square(steps, 256) - 255) < 5 * math.sqrt(2 * 255)
     assert collision_entropy(numbers) >= 15.5
     used = Counter(seen.source[1] for seen in queries)
-    assert max(used.values()) <= ports.USES and len(used) >= 10_000 // ports.USES
+    # A socket carries no more than its share; that two of some two hundred draw the same port is no rarity
+    # (one run in three), that seven do, or three the same, happens once in a million.
+    assert sum(count > ports.USES for count in used.values()) <= 6 and max(used.values()) <= 3 * ports.USES
+    assert len(used) >= 10_000 // ports.USES - 6
     runs = [len(list(group)) for _, group in groupby(seen.source[1] for seen in queries)]
     # Of the 32 groups of a burst some draw the same port, and those leave together.
     assert len(runs) > len(queries) / ports.TOGETHER / 2, "no more than a few leave from one port together"
